@@ -1,0 +1,1 @@
+"""Reading and writing DER, shared by the rooms that need it: small, strict, no network, no policy."""

@@ -1,0 +1,1 @@
+"""The gateway's dictionary: frozen values, enumerations and pure rules. No network, database, clock or library."""

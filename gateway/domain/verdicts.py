@@ -1,0 +1,112 @@
+"""Three facts about a signature, kept apart until the end: integrity, trust, policy."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.domain.contents import DigestAlgorithm
+from gateway.domain.messages import MessageKey
+
+
+class SignatureKind(enum.Enum):
+    """What an entry of a document's signatures is (decision 27)."""
+
+    SIGNATURE = "signature"
+    DOCUMENT_TIME_STAMP = "document-time-stamp"
+
+
+class IntegrityFailure(enum.Enum):
+    """Why a signature does not hold."""
+
+    FORMAT = "format"
+    OTHER_CONTENT = "other-content"
+    DIGEST = "digest"
+    VALUE = "value"
+    AMBIGUOUS = "ambiguous-structure"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStampFound:
+    """A time-stamp token in a signature and the octets that its imprint must be the hash of (or their digests)."""
+
+    token: bytes
+    covered: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrityVerdict:
+    """
+    What the bytes alone say; nothing about trust.
+
+    *crypto_valid*: references and value hold. *structure_valid* is False only when it is ambiguous what is covered;
+    None means undetermined. *digests_used* are the signature's own digest algorithms (policy asks), while the
+    consumer's *content_digest* is its own question (decision 26). *certificate* None: none identified.
+    """
+
+    kind: SignatureKind
+    crypto_valid: bool
+    structure_valid: bool | None
+    failure: IntegrityFailure | None
+    certificate: bytes | None
+    certificate_reference_matches: bool | None
+    other_certificates: tuple[bytes, ...]
+    time_stamps: tuple[TimeStampFound, ...]
+    claimed_signing_time: datetime | None
+    signature_digests: frozenset[DigestAlgorithm | str]
+    content_digest: DigestAlgorithm | None
+    covers_whole_document: bool | None = None
+    modified_after_signing: bool | None = None
+    embedded_ocsp_responses: tuple[bytes, ...] = ()
+    embedded_crls: tuple[bytes, ...] = ()
+
+
+class Trust(enum.Enum):
+    """What was found out about a certificate at a given time."""
+
+    GOOD = "good"
+    NO_PATH = "no-path"
+    REVOKED = "revoked"
+    ON_HOLD = "on-hold"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    STATUS_UNKNOWN = "status-unknown"
+    WRONG_USAGE = "wrong-usage"
+    CHAIN_INVALID = "chain-invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustVerdict:
+    """
+    Path and revocation status of one certificate, judged at *judged_at*; nothing about the document.
+
+    *path* runs from the certificate to its anchor (DER), empty without one. *revoked_at* with REVOKED.
+    *plain_number_trusted* says whether the anchor is configured so (decision 14).
+    """
+
+    trust: Trust
+    judged_at: datetime
+    path: tuple[bytes, ...] = ()
+    revoked_at: datetime | None = None
+    plain_number_trusted: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeStampVerdict:
+    """A token judged: *valid* when imprint, signature, usage and path hold; *gen_time* then proves existence."""
+
+    valid: bool
+    gen_time: datetime | None
+    digest: DigestAlgorithm | str | None
+    trust: TrustVerdict | None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVerdict:
+    """Constraints missed (empty: met) and warnings."""
+
+    missed: tuple[MessageKey, ...] = ()
+    warnings: tuple[MessageKey, ...] = ()

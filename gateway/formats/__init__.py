@@ -1,0 +1,1 @@
+"""How a signature is written and read; no network, no database, no key."""

@@ -1,0 +1,69 @@
+"""The door of ``formats``: how a signature is written and read. No network, no database, no key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from gateway.domain.certificates import SigningCertificate
+from gateway.domain.contents import ContentDigest
+from gateway.domain.signatures import PreparedSignature, SignatureValue
+from gateway.domain.verdicts import IntegrityVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureParameters:
+    """
+    What a signature says besides its content.
+
+    *signing_time* is the claimed time (UTC, whole seconds); *signature_id* 128 random bits in hex, unique per
+    signature; *reason* goes into a PDF signature (the contract's SignatureReason) and nowhere else.
+    """
+
+    certificate: SigningCertificate
+    signing_time: datetime
+    signature_id: str
+    reason: str | None = None
+
+
+class SignatureEngine(Protocol):
+    """
+    One signature format. A *content* is a ``ContentDigest`` for hashes, or a seekable binary stream of a document.
+
+    Streams are the caller's to open and close, and are never read whole into memory.
+    """
+
+    def inspect(self, document: BinaryIO, *, multiple_signatures: bool) -> None:
+        """
+        Whether *document* can be signed: readable, not encrypted, not certified "no changes" (DocMDP P=1), not signed
+        already unless *multiple_signatures*. Raises ``UnsignableDocument`` with the reason.
+        """
+
+    def prepare(self, content: ContentDigest | BinaryIO, parameters: SignatureParameters) -> PreparedSignature:
+        """Build everything but the signature value. Raises ``UnsignableDocument``."""
+
+    def imprint(self, prepared: PreparedSignature, value: SignatureValue) -> bytes:
+        """The SHA-256 that a signature time-stamp over *value* must carry (EN 319 132-1 § 5.3, EN 319 122-1 § 5.3)."""
+
+    def complete(
+        self,
+        content: ContentDigest | BinaryIO,
+        prepared: PreparedSignature,
+        value: SignatureValue,
+        token: bytes | None,
+        out: BinaryIO,
+    ) -> None:
+        """
+        Write the finished signature to *out*: level T with *token* (an RFC 3161 TimeStampToken), B without.
+
+        *content* is the same that was prepared; a document is copied to *out* unchanged before its new revision.
+        """
+
+    def read(self, signature: BinaryIO, content: bytes | None) -> Sequence[IntegrityVerdict]:
+        """
+        Every signature and document time-stamp found, in document order, each with its verdict; empty when unsigned.
+
+        *content* is the original hash for hash signatures. Says nothing about trust. Raises ``UnreadableSignature``.
+        """

@@ -1,0 +1,1 @@
+"""XAdES over a given hash (EN 319 132-1)."""

@@ -1,0 +1,1 @@
+"""What a signer signs with."""

@@ -1,0 +1,1 @@
+"""Our signers' certificates, from enrolment to revocation."""

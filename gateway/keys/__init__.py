@@ -1,0 +1,1 @@
+"""Private keys and what holds them."""

@@ -1,0 +1,1 @@
+"""What people read, in Romanian, Russian and English."""

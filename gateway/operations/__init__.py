@@ -1,0 +1,1 @@
+"""What the gateway does, one module per verb of the contract or of the signer."""

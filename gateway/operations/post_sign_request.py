@@ -1,0 +1,243 @@
+"""PostSignRequest: accept and keep a request; give its id."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gateway.domain.contents import ContentDigest, ContentId, ContentType, DigestAlgorithm, StoredContent
+from gateway.domain.parties import Consumer, DelegatorType, ExpectedSigner
+from gateway.domain.requests import RequestId, SignContent, SignRequest
+from gateway.errors import InvalidRequest, UnsignableDocument
+from gateway.formats.api import SignatureEngine
+from gateway.storage.api import ContentStore, RequestStore
+
+IDENTIFIER_DIGITS = 13
+"""Length of a Moldovan personal identifier (IDNP)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostedContent:
+    """A SignContent as it came: *content* in memory when small, stored when large, None when absent."""
+
+    content: bytes | StoredContent | None
+    correlation_id: str | None = None
+    multiple_signatures: bool = False
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostedExpectedSigner:
+    """An ExpectedSigner as it came."""
+
+    personal_identifier: str | None = None
+    delegator_type: DelegatorType = DelegatorType.NONE
+    delegator_id: str | None = None
+    delegated_role_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PostedRequest:
+    """A SignRequest as it came, translated and not yet checked."""
+
+    content_type: ContentType
+    contents: Sequence[PostedContent]
+    short_description: str | None
+    description: str | None = None
+    signature_reason: str | None = None
+    expected_signer: PostedExpectedSigner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLimits:
+    """Sizes in bytes; see docs/configuration.md for each setting."""
+
+    contents: int = 1000
+    document_bytes: int = 100_000_000
+    batch_bytes: int = 500_000_000
+    lifetime: timedelta = field(default=timedelta(hours=1))
+    sha1_contents: bool = True
+    moldovan_identifiers: bool = True
+
+
+class PostSignRequest:
+    """
+    Checks every field rule of the contract, keeps the request, answers its id.
+
+    Leaves authentication and the wire to ``soap``. Contents that came with a refused request are deleted again.
+    """
+
+    def __init__(
+        self,
+        requests: RequestStore,
+        contents: ContentStore,
+        engines: Mapping[ContentType, SignatureEngine],
+        limits: RequestLimits,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        """*new_id* gives 128 random bits as 32 hexadecimal digits."""
+        self._requests = requests
+        self._contents = contents
+        self._engines = engines
+        self._limits = limits
+        self._clock = clock
+        self._new_id = new_id
+
+    def __call__(self, consumer: Consumer, posted: PostedRequest) -> RequestId:
+        """
+        Keep *posted* for *consumer* in one transaction and give its id.
+
+        Raises:
+            InvalidRequest: A field cannot be accepted; names it, with the content's index.
+        """
+        written = [c.content.content_id for c in posted.contents if isinstance(c.content, StoredContent)]
+        try:
+            request = self._accept(consumer, posted, written)
+            self._requests.add(request)
+        except BaseException:
+            for content_id in written:
+                self._contents.delete(content_id)
+            raise
+        return request.id
+
+    def _accept(self, consumer: Consumer, posted: PostedRequest, written: list[ContentId]) -> SignRequest:
+        short = _text("ShortContentDescription", posted.short_description, 90)
+        if short is None:
+            raise InvalidRequest("ShortContentDescription", "is required")
+        description = _text("ContentDescription", posted.description, 512)
+        reason = _text("SignatureReason", posted.signature_reason, 255)
+        expected = self._expected_signer(posted)
+        self._check_batch(posted.contents)
+        now = self._clock()
+        contents = tuple(
+            self._content(index, posted.content_type, content, written) for index, content in enumerate(posted.contents)
+        )
+        return SignRequest(
+            id=RequestId(self._new_id()),
+            consumer_id=consumer.id,
+            content_type=posted.content_type,
+            contents=contents,
+            short_description=short,
+            description=description or short,
+            signature_reason=reason,
+            expected_signer=expected,
+            created=now,
+            expires=now + self._limits.lifetime,
+        )
+
+    def _check_batch(self, contents: Sequence[PostedContent]) -> None:
+        """Counts, sizes and correlation ids, before any document is opened."""
+        if not contents:
+            raise InvalidRequest("Contents", "at least one SignContent is required")
+        if len(contents) > self._limits.contents:
+            raise InvalidRequest("Contents", f"at most {self._limits.contents} contents are accepted in a request")
+        check_correlation_ids([content.correlation_id for content in contents])
+        total = 0
+        for index, content in enumerate(contents):
+            _text(f"Contents[{index}].Name", content.name, 256)
+            size = _size(content.content)
+            total += size
+            if size > self._limits.document_bytes:
+                raise InvalidRequest(
+                    f"Contents[{index}].Content", f"is larger than {self._limits.document_bytes} bytes"
+                )
+        if total > self._limits.batch_bytes:
+            raise InvalidRequest("Contents", f"together are larger than {self._limits.batch_bytes} bytes")
+
+    def _content(
+        self, index: int, content_type: ContentType, posted: PostedContent, written: list[ContentId]
+    ) -> SignContent:
+        field_name = f"Contents[{index}].Content"
+        if posted.content is None or _size(posted.content) == 0:
+            raise InvalidRequest(field_name, "is required")
+        kept: ContentDigest | StoredContent
+        if content_type is ContentType.HASH:
+            kept = self._digest(field_name, posted.content)
+        else:
+            kept = self._document(field_name, posted, written)
+        return SignContent(
+            index=index,
+            correlation_id=posted.correlation_id or None,
+            name=posted.name or None,
+            content=kept,
+            multiple_signatures=posted.multiple_signatures and content_type is ContentType.PDF,
+        )
+
+    def _digest(self, field_name: str, content: bytes | StoredContent) -> ContentDigest:
+        if isinstance(content, StoredContent):
+            raise InvalidRequest(field_name, "a hash must have 20, 32, 48 or 64 bytes")
+        try:
+            digest = ContentDigest.of(content)
+        except ValueError as error:
+            raise InvalidRequest(field_name, str(error)) from None
+        if digest.algorithm is DigestAlgorithm.SHA1 and not self._limits.sha1_contents:
+            raise InvalidRequest(field_name, "SHA-1 hashes are not accepted here")
+        return digest
+
+    def _document(self, field_name: str, posted: PostedContent, written: list[ContentId]) -> StoredContent:
+        stored = posted.content
+        if isinstance(stored, bytes):
+            with self._contents.create() as writer:
+                for piece in iter(io.BytesIO(stored).read, b""):
+                    writer.write(piece)
+                stored = writer.commit()
+            written.append(stored.content_id)
+        assert stored is not None
+        with closing(self._contents.open(stored.content_id)) as document:
+            try:
+                self._engines[ContentType.PDF].inspect(document, multiple_signatures=posted.multiple_signatures)
+            except UnsignableDocument as error:
+                raise InvalidRequest(field_name, error.reason) from None
+        return stored
+
+    def _expected_signer(self, posted: PostedRequest) -> ExpectedSigner | None:
+        given = posted.expected_signer
+        if given is None:
+            return None
+        if given.delegator_type is not DelegatorType.NONE:
+            raise InvalidRequest("ExpectedSigner.DelegatorType", "delegation is not configured here; use None")
+        if given.delegator_id:
+            raise InvalidRequest("ExpectedSigner.DelegatorID", "is accepted with a DelegatorType only")
+        if given.delegated_role_id:
+            raise InvalidRequest("ExpectedSigner.DelegatedRoleID", "is accepted with a DelegatorType only")
+        identifier = given.personal_identifier or None
+        if identifier is None:
+            if posted.content_type is ContentType.HASH:
+                raise InvalidRequest("ExpectedSigner.ID", "is required for hashes when ExpectedSigner is given")
+            return None
+        digits = len(identifier) == IDENTIFIER_DIGITS and identifier.isascii() and identifier.isdigit()
+        if self._limits.moldovan_identifiers and not digits:
+            raise InvalidRequest("ExpectedSigner.ID", f"must have {IDENTIFIER_DIGITS} digits")
+        return ExpectedSigner(_text("ExpectedSigner.ID", identifier, 64))
+
+
+def check_correlation_ids(correlation_ids: Sequence[str | None]) -> None:
+    """Refuse correlation ids that are too long or occur twice; absent and empty ones may repeat."""
+    seen: dict[str, int] = {}
+    for index, correlation_id in enumerate(correlation_ids):
+        _text(f"Contents[{index}].CorrelationID", correlation_id, 36)
+        if correlation_id:
+            first = seen.setdefault(correlation_id, index)
+            if first != index:
+                raise InvalidRequest(
+                    f"Contents[{index}].CorrelationID", f"must be unique; it is the same as in Contents[{first}]"
+                )
+
+
+def _text(field_name: str, value: str | None, limit: int) -> str | None:
+    """*value* within *limit* characters, with blank text as absent."""
+    if value is None or not value.strip():
+        return None
+    if len(value) > limit:
+        raise InvalidRequest(field_name, f"has {len(value)} characters; at most {limit} are accepted")
+    return value
+
+
+def _size(content: bytes | StoredContent | None) -> int:
+    if content is None:
+        return 0
+    return content.length if isinstance(content, StoredContent) else len(content)

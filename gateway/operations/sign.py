@@ -1,0 +1,402 @@
+"""
+The sign page's work: carry one signer's visit as far as it goes.
+
+1. The signer's first POST takes the pen (``take_pen``).
+2. ``choose``: the instrument finds whose key will sign; the certificate is checked against the request.
+3. The page shows what will be signed and carries a consent token (``consent_token``).
+4. ``sign``: the key opens, the consent is used up, every content is prepared and signed, the values are stored.
+5. ``finish``: the batch is time-stamped, completed, read back and recorded. A silent authority stops here, with the
+   values kept, and ``finish`` may be called again without the signer's PIN.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.domain.certificates import SigningCertificate, certificate_matches_person
+from gateway.domain.contents import ContentType
+from gateway.domain.messages import MessageKey
+from gateway.domain.requests import (
+    ContentProgress,
+    ContentState,
+    Outcome,
+    RequestId,
+    SignStatus,
+    status_at,
+)
+from gateway.domain.sessions import SessionId, SigningSession
+from gateway.domain.signatures import PreparedSignature, SignatureValue
+from gateway.domain.verdicts import Trust
+from gateway.errors import (
+    AlreadyFinished,
+    AuthorityUnavailable,
+    CertificateUnusable,
+    ConsentMismatch,
+    InstrumentUnavailable,
+    SessionSuperseded,
+    UnsignableDocument,
+)
+from gateway.formats.api import SignatureEngine, SignatureParameters
+from gateway.instruments.api import (
+    Answers,
+    Ask,
+    Choice,
+    Instrument,
+    Interaction,
+    RunInBrowser,
+    SigningDevice,
+    Visit,
+    Wait,
+)
+from gateway.operations.completion import Completion, pack_state
+from gateway.operations.consent import consent_token
+from gateway.storage.api import ContentStore, RequestRecord, RequestStore
+from gateway.trust.api import CertificateJudge, Purpose
+
+_REFUSALS = {
+    Trust.NO_PATH: "certificate-not-trusted",
+    Trust.CHAIN_INVALID: "certificate-not-trusted",
+    Trust.REVOKED: "certificate-revoked",
+    Trust.ON_HOLD: "certificate-suspended",
+    Trust.EXPIRED: "certificate-expired",
+    Trust.NOT_YET_VALID: "certificate-not-yet-valid",
+    Trust.WRONG_USAGE: "certificate-wrong-usage",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The request has its outcome."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """An authority did not answer; values are kept and *waiting* contents still need it."""
+
+    message: MessageKey
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a request stands for one browser. *holds_pen*: this browser may act; *taken*: another one holds the pen."""
+
+    record: RequestRecord
+    status: SignStatus
+    holds_pen: bool
+    taken: bool
+
+    @property
+    def values_kept(self) -> bool:
+        """Whether signature values wait for a time-stamp: ``finish`` may be called."""
+        return self.status is SignStatus.PENDING and any(p.state in _UNFINISHED for p in self.record.progress)
+
+
+_UNFINISHED = (ContentState.SIGNED, ContentState.TIME_STAMP_MISSING)
+
+
+class Signing:
+    """Everything a front door for signers may ask; each call is one step and safe to repeat."""
+
+    def __init__(
+        self,
+        requests: RequestStore,
+        contents: ContentStore,
+        engines: Mapping[ContentType, SignatureEngine],
+        instruments: Mapping[str, Instrument],
+        judge: CertificateJudge,
+        completion: Completion,
+        *,
+        read_certificate: Callable[[bytes, tuple[bytes, ...]], SigningCertificate],
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        status_fresh_within: timedelta = timedelta(minutes=5),
+    ) -> None:
+        """*new_id* gives 128 random bits in hexadecimal; *status_fresh_within* is decision 30's "minutes old"."""
+        self._requests = requests
+        self._contents = contents
+        self._engines = engines
+        self.instruments = instruments
+        self._judge = judge
+        self._completion = completion
+        self._read_certificate = read_certificate
+        self._clock = clock
+        self._new_id = new_id
+        self._status_fresh_within = status_fresh_within
+
+    def standing(self, request_id: RequestId, browser: bytes | None) -> Standing:
+        """How the request stands; changes nothing. *browser*: SHA-256 of its secret. Raises ``RequestNotFound``."""
+        record = self._requests.get(request_id)
+        status = status_at(record.request.expires, record.outcome, self._clock())
+        holds = record.pen is not None and browser is not None and hmac.compare_digest(record.pen.browser, browser)
+        return Standing(record, status, holds, record.pen is not None and not holds)
+
+    def take_pen(self, request_id: RequestId, browser: bytes, *, take_over: bool = False) -> SigningSession:
+        """
+        The session of *browser*, which takes the pen when nobody holds it, or from another when *take_over*.
+
+        Raises:
+            RequestNotFound, AlreadyFinished: There is nothing to sign.
+            SessionSuperseded: Another browser holds the pen.
+        """
+        standing = self._pending(request_id, browser)
+        if standing.holds_pen:
+            return self._pen_of(standing)
+        if standing.taken and not take_over:
+            raise SessionSuperseded
+        now = self._clock()
+        session = SigningSession(SessionId(self._new_id()), request_id, browser, now)
+        previous = standing.record.pen.id if standing.record.pen is not None else None
+        if not self._requests.take_pen(session, now, superseding=previous):
+            self._pending(request_id, browser)
+            raise SessionSuperseded
+        return session
+
+    def choose(
+        self, request_id: RequestId, browser: bytes, instrument: str, answers: Answers, address: str
+    ) -> Choice | Interaction:
+        """
+        Find whose key will sign, check that it may, and open the way to a consent.
+
+        Raises:
+            CertificateUnusable: The person is not the expected one, or the certificate may not sign now.
+            AuthorityUnavailable: Its status cannot be had now.
+            InstrumentUnavailable, SessionSuperseded, AlreadyFinished, RequestNotFound.
+        """
+        standing = self._pending(request_id, browser)
+        session = self._pen_of(standing)
+        chosen = self._instrument(instrument).choose(answers, session.memo, self._visit(standing, address))
+        if not isinstance(chosen, Choice):
+            return chosen
+        if chosen.certificate is not None:
+            self._check_certificate(standing.record, chosen.certificate)
+        session = replace(
+            session,
+            instrument=instrument,
+            holder=chosen.holder,
+            certificate=chosen.certificate.der if chosen.certificate is not None else None,
+            consent_nonce=bytes.fromhex(self._new_id()),
+            consented=None,
+            memo=dict(chosen.memo),
+        )
+        if not self._requests.update_session(session, self._clock()):
+            raise SessionSuperseded
+        return chosen
+
+    def confirmation(self, request_id: RequestId, browser: bytes, address: str) -> Confirmation:
+        """What the confirm page needs; changes nothing. Raises as ``choose``; ``ConsentMismatch`` before a choice."""
+        standing = self._pending(request_id, browser)
+        session = self._pen_of(standing)
+        if session.instrument is None or session.holder is None or session.consent_nonce is None:
+            raise ConsentMismatch
+        ask = self._instrument(session.instrument).ask(session.holder, self._visit(standing, address))
+        certificate = self._read_certificate(session.certificate, ()) if session.certificate is not None else None
+        token = consent_token(session.consent_nonce, standing.record.request, session.certificate)
+        return Confirmation(session.instrument, certificate, ask, token)
+
+    def sign(
+        self, request_id: RequestId, browser: bytes, token: str, answers: Answers, address: str
+    ) -> Finished | TryAgain | Interaction:
+        """
+        Open the key, use the consent up, sign the batch and finish it. A wrong PIN comes back as an ``Ask``.
+
+        Raises:
+            ConsentMismatch: The token is not over what would be signed now, or was used already.
+            CertificateUnusable, AuthorityUnavailable, InstrumentUnavailable, KeyStoreUnavailable, SigningDeclined,
+            SessionSuperseded, AlreadyFinished, RequestNotFound.
+        """
+        standing = self._pending(request_id, browser)
+        session = self._pen_of(standing)
+        nonce = session.consent_nonce
+        if session.instrument is None or session.holder is None or nonce is None:
+            raise ConsentMismatch
+        expected = consent_token(nonce, standing.record.request, session.certificate)
+        if not hmac.compare_digest(expected, token):
+            raise ConsentMismatch
+        instrument = self._instrument(session.instrument)
+        device = instrument.open(session.holder, answers, session.memo, self._visit(standing, address))
+        if isinstance(device, Ask | Wait | RunInBrowser):
+            return device
+        with device:
+            if session.certificate is not None and device.certificate.der != session.certificate:
+                raise ConsentMismatch
+            self._check_certificate(standing.record, device.certificate)
+            if not self._requests.use_consent(session.id, nonce, self._clock()):
+                raise ConsentMismatch
+            interaction = self._sign_batch(standing.record, session, device)
+        if interaction is not None:
+            return interaction
+        return self.finish(request_id, browser)
+
+    def finish(self, request_id: RequestId, browser: bytes) -> Finished | TryAgain:
+        """
+        Time-stamp, complete and record what has been signed; needs the pen and no PIN.
+
+        Raises ``SessionSuperseded``, ``AlreadyFinished``, ``RequestNotFound``.
+        """
+        standing = self._pending(request_id, browser)
+        session = self._pen_of(standing)
+        now = self._clock()
+        updates = self._completion.complete(standing.record, now)
+        progress = _merged(standing.record.progress, updates)
+        missing = sum(item.state in _UNFINISHED for item in progress)
+        if missing:
+            if not self._requests.save_progress(session.id, updates, now):
+                raise SessionSuperseded
+            return TryAgain(MessageKey.NO_TIME_STAMP, missing)
+        outcome = Outcome(_outcome_message(progress), now)
+        return self._record(session, updates, outcome)
+
+    def cancel(self, request_id: RequestId, browser: bytes) -> Finished:
+        """The signer's refusal: Failure, final, releasing nothing (decision 9). Raises as ``take_pen``."""
+        session = self.take_pen(request_id, browser)
+        record = self._requests.get(request_id)
+        now = self._clock()
+        nothing = [
+            ContentProgress(content.index, ContentState.FAILED, MessageKey.CANCELLED)
+            for content in record.request.contents
+        ]
+        return self._record(session, nothing, Outcome(MessageKey.CANCELLED, now))
+
+    # ------------------------------------------------------------------ steps within
+
+    def _pending(self, request_id: RequestId, browser: bytes) -> Standing:
+        standing = self.standing(request_id, browser)
+        if standing.status is not SignStatus.PENDING:
+            raise AlreadyFinished
+        return standing
+
+    @staticmethod
+    def _pen_of(standing: Standing) -> SigningSession:
+        pen = standing.record.pen
+        if not standing.holds_pen or pen is None:
+            raise SessionSuperseded
+        return pen
+
+    def _instrument(self, name: str) -> Instrument:
+        instrument = self.instruments.get(name)
+        if instrument is None:
+            raise InstrumentUnavailable(name)
+        return instrument
+
+    def _visit(self, standing: Standing, address: str) -> Visit:
+        return Visit(self._clock(), address, standing.record.request.expected_signer)
+
+    def _check_certificate(self, record: RequestRecord, certificate: SigningCertificate) -> None:
+        """ExpectedSigner, validity, key usage, path and revocation, before anything is signed."""
+        now = self._clock()
+        if not certificate.may_sign or certificate.key_algorithm is None:
+            raise CertificateUnusable("certificate-wrong-usage")
+        if now < certificate.not_before:
+            raise CertificateUnusable("certificate-not-yet-valid")
+        if now > certificate.not_after:
+            raise CertificateUnusable("certificate-expired")
+        verdict = self._judge.judge(
+            certificate.der,
+            Purpose.SIGNING,
+            at=now,
+            now=now,
+            others=certificate.chain,
+            fresh_within=self._status_fresh_within,
+        )
+        expected = record.request.expected_signer
+        if (
+            expected is not None
+            and expected.personal_identifier is not None
+            and not certificate_matches_person(
+                certificate.serial_number_attribute,
+                expected.personal_identifier,
+                plain_number_trusted=verdict.plain_number_trusted,
+            )
+        ):
+            raise CertificateUnusable("other-person")
+        if verdict.trust is Trust.STATUS_UNKNOWN:
+            raise AuthorityUnavailable("certificate status", verdict.detail)
+        if verdict.trust is not Trust.GOOD:
+            raise CertificateUnusable(_REFUSALS[verdict.trust])
+
+    def _sign_batch(self, record: RequestRecord, session: SigningSession, device: SigningDevice) -> Interaction | None:
+        """Prepare and sign every content that still waits; the values are stored before anything else happens."""
+        prepared, updates = self._prepare(record, device.certificate)
+        values = device.sign([item.data for item in prepared.values()])
+        if isinstance(values, Ask | Wait | RunInBrowser):
+            updates += [_progress(index, item, device.certificate) for index, item in prepared.items()]
+            if not self._requests.save_progress(session.id, updates, self._clock()):
+                raise SessionSuperseded
+            return values
+        for (index, item), value in zip(prepared.items(), values, strict=True):
+            updates.append(_progress(index, item, device.certificate, value))
+        if not self._requests.save_progress(session.id, updates, self._clock()):
+            raise SessionSuperseded
+        return None
+
+    def _prepare(
+        self, record: RequestRecord, certificate: SigningCertificate
+    ) -> tuple[dict[int, PreparedSignature], list[ContentProgress]]:
+        engine = self._engines[record.request.content_type]
+        waiting = {p.index for p in record.progress if p.state in (ContentState.WAITING, ContentState.PREPARED)}
+        prepared: dict[int, PreparedSignature] = {}
+        failed: list[ContentProgress] = []
+        signing_time = self._clock().replace(microsecond=0)
+        for content in record.request.contents:
+            if content.index not in waiting:
+                continue
+            parameters = SignatureParameters(certificate, signing_time, self._new_id(), record.request.signature_reason)
+            try:
+                with self._completion.content(content.content) as source:
+                    prepared[content.index] = engine.prepare(source, parameters)
+            except UnsignableDocument:
+                failed.append(ContentProgress(content.index, ContentState.FAILED, MessageKey.UNREADABLE))
+        return prepared, failed
+
+    def _record(self, session: SigningSession, updates: Sequence[ContentProgress], outcome: Outcome) -> Finished:
+        if self._requests.record_outcome(session.id, updates, outcome, outcome.recorded):
+            return Finished(outcome)
+        standing = self.standing(session.request_id, session.browser)
+        if standing.record.outcome is not None and standing.holds_pen:
+            return Finished(standing.record.outcome)
+        if standing.status is not SignStatus.PENDING:
+            raise AlreadyFinished
+        raise SessionSuperseded
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """*ask* are the questions that open the key; *token* must come back with the answers."""
+
+    instrument: str
+    certificate: SigningCertificate | None
+    ask: Interaction
+    token: str
+
+
+def _progress(
+    index: int, prepared: PreparedSignature, certificate: SigningCertificate, value: SignatureValue | None = None
+) -> ContentProgress:
+    return ContentProgress(
+        index,
+        ContentState.PREPARED if value is None else ContentState.SIGNED,
+        prepared_octets=prepared.data.octets,
+        prepared_state=pack_state(prepared),
+        value=value.octets if value is not None else None,
+        certificate=certificate.der,
+    )
+
+
+def _merged(before: Sequence[ContentProgress], updates: Sequence[ContentProgress]) -> list[ContentProgress]:
+    latest = {item.index: item for item in before}
+    latest.update({item.index: item for item in updates})
+    return list(latest.values())
+
+
+def _outcome_message(progress: Sequence[ContentProgress]) -> MessageKey | None:
+    """None when all are done; otherwise what a Failure says (decision 9)."""
+    done = sum(item.state is ContentState.DONE for item in progress)
+    if done == len(progress):
+        return None
+    return MessageKey.PARTLY_SIGNED if done else MessageKey.NOTHING_SIGNED

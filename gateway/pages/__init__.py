@@ -1,0 +1,1 @@
+"""Front door for people, on Flask and Jinja."""

@@ -1,0 +1,1 @@
+"""Front door for information systems; Spyne lives here and nowhere else."""

@@ -1,0 +1,188 @@
+"""The door of ``storage``: what is remembered. Every method is one short transaction; SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from gateway.domain.contents import ContentId, StoredContent
+from gateway.domain.parties import Consumer, ConsumerId
+from gateway.domain.requests import ContentProgress, Outcome, RequestId, SignRequest
+from gateway.domain.sessions import SessionId, SigningSession
+
+
+class ContentWriter(AbstractContextManager["ContentWriter"], Protocol):
+    """A content being written; leaving without ``commit`` removes it."""
+
+    def write(self, data: bytes, /) -> int:
+        """Append; hashes as it goes."""
+
+    def commit(self) -> StoredContent:
+        """Make it durable and immutable (fsync, then rename)."""
+
+
+class ContentStore(Protocol):
+    """Large bytes, written once. A content no row claims is purged by maintenance."""
+
+    def create(self) -> ContentWriter:
+        """A new content under a fresh unguessable id."""
+
+    def open(self, content_id: ContentId) -> BinaryIO:
+        """A seekable stream; the caller closes it. Raises ``StoredContentMissing``."""
+
+    def delete(self, content_id: ContentId) -> None:
+        """Remove; nothing happens where it is gone already."""
+
+    def older_than(self, moment: datetime) -> Iterator[ContentId]:
+        """Ids of contents (and abandoned writings) last touched before *moment*."""
+
+    def check(self) -> str:
+        """Try to write, and say in a line where. Raises ``ConfigurationError``."""
+
+
+class ConsumerDirectory(Protocol):
+    """Registered information systems."""
+
+    def add(self, consumer: Consumer) -> None:
+        """Register. Raises ``ConfigurationError`` where issuer and serial, or the name, are taken."""
+
+    def find(self, issuer: str, serial: str) -> Consumer | None:
+        """The consumer of a client certificate, enabled or not."""
+
+    def get(self, consumer_id: ConsumerId) -> Consumer | None:
+        """By id."""
+
+    def all(self) -> Sequence[Consumer]:
+        """All, by name."""
+
+    def disable(self, name: str) -> bool:
+        """Turn off; False where no such name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRecord:
+    """A request as it stands: what was posted, how it ended, who holds the pen, how far each content is."""
+
+    request: SignRequest
+    outcome: Outcome | None
+    pen: SigningSession | None
+    progress: tuple[ContentProgress, ...]
+
+
+class RequestStore(Protocol):
+    """Requests, their sessions, progress and outcome. Every write is guarded and says whether it took effect."""
+
+    def add(self, request: SignRequest) -> None:
+        """Keep a request and claim its contents in one transaction."""
+
+    def get(self, request_id: RequestId) -> RequestRecord:
+        """Everything about a request. Raises ``RequestNotFound``."""
+
+    def take_pen(self, session: SigningSession, now: datetime, *, superseding: SessionId | None) -> bool:
+        """
+        Give *session* the pen where *superseding* holds it now (None: nobody does), no outcome is recorded and the
+        request has not expired.
+        """
+
+    def update_session(self, session: SigningSession, now: datetime) -> bool:
+        """Keep instrument, holder, certificate, nonce and memo, while the session holds the pen and no outcome."""
+
+    def use_consent(self, session_id: SessionId, nonce: bytes, now: datetime) -> bool:
+        """Take the consent with *nonce*, once: sets *consented* and clears the nonce, while it holds the pen."""
+
+    def save_progress(self, session_id: SessionId, updates: Sequence[ContentProgress], now: datetime) -> bool:
+        """Keep the given contents' progress, all or none, while the session holds the pen and no outcome."""
+
+    def record_outcome(
+        self, session_id: SessionId, updates: Sequence[ContentProgress], outcome: Outcome, now: datetime
+    ) -> bool:
+        """
+        The final word, with the last progress, in one transaction: taken only where none is recorded, the request has
+        not expired and this session holds the pen.
+        """
+
+    def contents_in_use(self, content_ids: Sequence[ContentId]) -> set[ContentId]:
+        """Which of these some row claims."""
+
+    def delete_created_before(self, moment: datetime, limit: int) -> Sequence[ContentId]:
+        """Forget at most *limit* requests posted before *moment*; returns the contents that nobody claims any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignerKey:
+    """A person's enrolled key: *sealed* as the key store gave it; *chain* are issuer certificates, nearest first."""
+
+    id: str
+    personal_identifier: str
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    sealed: bytes
+    created: datetime
+    blocked: bool = False
+
+
+class SignerKeyStore(Protocol):
+    """Signers' sealed keys and their PIN attempts."""
+
+    def add(self, key: SignerKey) -> None:
+        """Keep a new key."""
+
+    def get(self, key_id: str) -> SignerKey | None:
+        """By id."""
+
+    def of_person(self, personal_identifier: str) -> Sequence[SignerKey]:
+        """A person's keys, newest first."""
+
+    def begin_attempt(self, key_id: str, now: datetime) -> int:
+        """
+        Count a PIN attempt before it is tried, by one guarded statement; returns how many remain after it.
+
+        The fifth in a row locks the key for fifteen minutes, doubling with every further five. Raises ``KeyLocked``.
+        """
+
+    def attempt_succeeded(self, key_id: str) -> None:
+        """The PIN was right: counting starts anew and a lock is lifted."""
+
+    def locked_until(self, key_id: str, now: datetime) -> datetime | None:
+        """Until when the key is locked, or None."""
+
+
+class AddressThrottle(Protocol):
+    """Slows one address down before it can lock somebody else's key (decision 3)."""
+
+    def allow(self, address: str, now: datetime) -> bool:
+        """Count one try of *address* and say whether it may go on. Addresses are kept hashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A certificate of our own authority and its end: *reason* is the CRLReason number; both None while it is good."""
+
+    issuer_key_hash: bytes
+    serial: int
+    der: bytes
+    issued: datetime
+    revoked: datetime | None = None
+    reason: int | None = None
+
+
+class CertificateRegister(Protocol):
+    """What our own authorities issued and ended; issuers are told apart by the SHA-256 of their public key (SPKI)."""
+
+    def add(self, certificate: IssuedCertificate) -> None:
+        """Keep a newly issued certificate."""
+
+    def get(self, issuer_key_hash: bytes, serial: int) -> IssuedCertificate | None:
+        """One certificate."""
+
+    def revoke(self, issuer_key_hash: bytes, serial: int, at: datetime, reason: int) -> bool:
+        """End it, where it is not ended for good already (a hold may become final); False otherwise."""
+
+    def resume(self, issuer_key_hash: bytes, serial: int) -> bool:
+        """Lift a hold; False where there is none."""
+
+    def revoked(self, issuer_key_hash: bytes) -> Sequence[IssuedCertificate]:
+        """All that are revoked or on hold, for a CRL."""

@@ -1,0 +1,1 @@
+"""Proof of when (RFC 3161)."""

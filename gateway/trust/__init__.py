@@ -1,0 +1,1 @@
+"""Why anybody's certificate is believed, at a given time."""
