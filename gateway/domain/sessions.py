@@ -32,3 +32,22 @@ class SigningSession:
     consent_nonce: bytes | None = None
     consented: datetime | None = None
     memo: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """
+    How one browser came to one request: what the e-service sent along with it. It claims nothing (decision 8).
+
+    *browser* is the SHA-256 of the browser's secret cookie. *return_url* has been checked against the consumer's
+    origins; *relay_state* goes back as it came; *language* is ro, ru or en; *instrument* and *msisdn* as given.
+    """
+
+    request_id: RequestId
+    browser: bytes
+    created: datetime
+    return_url: str | None = None
+    relay_state: str | None = None
+    language: str | None = None
+    instrument: str | None = None
+    msisdn: str | None = None

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 from gateway.domain.contents import ContentId, StoredContent
 from gateway.domain.parties import Consumer, ConsumerId
 from gateway.domain.requests import ContentProgress, Outcome, RequestId, SignRequest
-from gateway.domain.sessions import SessionId, SigningSession
+from gateway.domain.sessions import Arrival, SessionId, SigningSession
 
 
 class ContentWriter(AbstractContextManager["ContentWriter"], Protocol):
@@ -109,6 +109,23 @@ class RequestStore(Protocol):
 
     def delete_created_before(self, moment: datetime, limit: int) -> Sequence[ContentId]:
         """Forget at most *limit* requests posted before *moment*; returns the contents that nobody claims any more."""
+
+
+class ArrivalStore(Protocol):
+    """How browsers came to requests; bounded per request, and gone with the request."""
+
+    def put(self, arrival: Arrival) -> None:
+        """
+        Keep *arrival* in place of an earlier one of the same browser and request.
+
+        Of one request the newest 32 are kept. Nothing happens where there is no such request.
+        """
+
+    def get(self, request_id: RequestId, browser: bytes) -> Arrival | None:
+        """How *browser* came to the request."""
+
+    def rebind(self, request_id: RequestId, browser: bytes, new_browser: bytes) -> None:
+        """The browser's secret was rotated: what was kept for it is kept for the new one."""
 
 
 @dataclass(frozen=True, slots=True)
