@@ -1,0 +1,177 @@
+"""
+Signature values and the keys that verify them (XML Signature § 6.4, RFC 9231).
+
+RSA as PKCS#1 v1.5 and PSS, ECDSA as fixed-width r‖s (a DER value is not one), EdDSA. Nothing here is trusted: a
+method is taken from a table, and a key that cannot be used verifies nothing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from lxml import etree
+
+from gateway.asn1 import der
+from gateway.formats.xades.names import DIGESTS, METHODS, MORE_2007, RSA_PSS_WITH_PARAMETERS, ds
+from gateway.formats.xades.texts import NotText, children, text
+
+_LARGEST_KEY = 8 * 1024
+_LARGEST_SALT = 512
+_RSA_ENCRYPTION = "1.2.840.113549.1.1.1"
+_MGF1 = f"{MORE_2007}MGF1"
+
+HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha1": hashes.SHA1(),  # noqa: S303 - old signatures are read; whether SHA-1 is enough is policy's question
+    "sha224": hashes.SHA224(),
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+    "sha3_224": hashes.SHA3_224(),
+    "sha3_256": hashes.SHA3_256(),
+    "sha3_384": hashes.SHA3_384(),
+    "sha3_512": hashes.SHA3_512(),
+}
+"""Hash functions by hashlib name."""
+
+
+class Method(NamedTuple):
+    """A SignatureMethod as read: *mask* and *salt* for PSS."""
+
+    scheme: str
+    digest: str
+    mask: str
+    salt: int
+
+
+def read_method(element: etree._Element) -> Method | None:
+    """The method that ds:SignatureMethod names, or None where it is not one that we verify."""
+    uri = element.get("Algorithm", "")
+    try:
+        if uri == RSA_PSS_WITH_PARAMETERS:
+            return _pss_parameters(children(element))
+    except (NotText, ValueError):
+        return None
+    known = METHODS.get(uri)
+    if known is None or children(element):
+        return None
+    salt = HASHES[known.digest].digest_size if known.scheme == "pss" else 0
+    return Method(known.scheme, known.digest, known.digest, salt)
+
+
+def _pss_parameters(given: list[etree._Element]) -> Method | None:
+    """RSAPSSParams (RFC 9231 § 2.3.10): what is left out is SHA-256, and a salt as long as the digest."""
+    parts = {}
+    if given:
+        if len(given) > 1 or given[0].tag != f"{{{MORE_2007}}}RSAPSSParams":
+            return None
+        parts = {str(child.tag): child for child in children(given[0])}
+    digest = _digest(parts.get(ds("DigestMethod")))
+    mask = "sha256"
+    generator = parts.get(f"{{{MORE_2007}}}MaskGenerationFunction")
+    if generator is not None:
+        if generator.get("Algorithm") != _MGF1:
+            return None
+        mask = _digest(generator.find(ds("DigestMethod")))
+    salt_length = parts.get(f"{{{MORE_2007}}}SaltLength")
+    salt = HASHES[digest].digest_size if salt_length is None else int(text(salt_length))
+    trailer = parts.get(f"{{{MORE_2007}}}TrailerField")
+    if not 0 <= salt <= _LARGEST_SALT or (trailer is not None and int(text(trailer)) != 1):
+        return None
+    return Method("pss", digest, mask, salt)
+
+
+def _digest(method: etree._Element | None) -> str:
+    """Raises ``NotText`` for a digest that is not known."""
+    name = "sha256" if method is None else DIGESTS.get(method.get("Algorithm", ""))
+    if name is None:
+        raise NotText
+    return name
+
+
+def public_key_of(certificate: bytes) -> PublicKeyTypes | None:
+    """
+    The public key in a certificate (DER), or None where there is none that can be used. Never raises.
+
+    Some authorities wrote the modulus without its leading zero, so that it reads as a negative number; the key that
+    was meant is the unsigned one.
+    """
+    try:
+        key_info = _subject_public_key_info(certificate)
+    except (ValueError, StopIteration):
+        return None
+    if len(key_info) > _LARGEST_KEY:
+        return None
+    try:
+        return load_der_public_key(key_info)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return _unsigned_rsa(key_info)
+
+
+def _subject_public_key_info(certificate: bytes) -> bytes:
+    """RFC 5280 § 4.1. Raises ``ValueError``, or ``StopIteration`` for an empty sequence."""
+    fields = list(next(der.whole(certificate, der.SEQUENCE).children()).children())
+    position = 6 if fields and fields[0].tag == 0xA0 else 5  # an explicit version stands before the serial number
+    if len(fields) <= position or fields[position].tag != der.SEQUENCE:
+        raise ValueError("no public key")
+    return fields[position].encoded
+
+
+def _unsigned_rsa(key_info: bytes) -> PublicKeyTypes | None:
+    try:
+        algorithm, key = der.whole(key_info, der.SEQUENCE).children()
+        if der.read_oid(next(algorithm.children())) != _RSA_ENCRYPTION or key.tag != der.BIT_STRING:
+            return None
+        modulus, exponent = der.whole(key.body[1:], der.SEQUENCE).children()
+        numbers = rsa.RSAPublicNumbers(int.from_bytes(exponent.body), int.from_bytes(modulus.body))
+        return numbers.public_key()
+    except (ValueError, TypeError, StopIteration, UnsupportedAlgorithm):
+        return None
+
+
+def holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes) -> bool | None:
+    """Whether *value* is *key*'s over *octets*; None where this installation cannot tell. Never raises."""
+    try:
+        if method.scheme in ("pkcs1", "pss"):
+            return _rsa_holds(method, key, octets, value)
+        if method.scheme == "ecdsa":
+            return _ecdsa_holds(method, key, octets, value)
+        return _eddsa_holds(method, key, octets, value)
+    except UnsupportedAlgorithm:
+        return None
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+
+
+def _rsa_holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes) -> bool:
+    if not isinstance(key, rsa.RSAPublicKey):
+        return False
+    filling: padding.AsymmetricPadding = padding.PKCS1v15()
+    if method.scheme == "pss":
+        filling = padding.PSS(padding.MGF1(HASHES[method.mask]), method.salt)
+    key.verify(value, octets, filling, HASHES[method.digest])
+    return True
+
+
+def _ecdsa_holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes) -> bool:
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return False
+    width = (key.curve.key_size + 7) // 8
+    if len(value) != 2 * width:
+        return False
+    parts = encode_dss_signature(int.from_bytes(value[:width]), int.from_bytes(value[width:]))
+    key.verify(parts, octets, ec.ECDSA(HASHES[method.digest]))
+    return True
+
+
+def _eddsa_holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes) -> bool:
+    kind = ed25519.Ed25519PublicKey if method.scheme == "ed25519" else ed448.Ed448PublicKey
+    if not isinstance(key, kind):
+        return False
+    key.verify(value, octets)
+    return True
