@@ -88,7 +88,7 @@ class PathFinder:
         self._anchor_ders = frozenset(anchors.anchors)
         self._helpers = [c for c in map(_candidate, anchors.intermediates) if c is not None]
         self._plain_number = anchors.plain_number
-        self._algorithms = DisallowWeakAlgorithmsPolicy(  # type: ignore[no-untyped-call]  # the library types it not
+        self._algorithms = DisallowWeakAlgorithmsPolicy(
             weak_hash_algos=_BROKEN_HASHES if sha1_chains else _BROKEN_HASHES | {"sha1"},
             rsa_key_size_threshold=_RSA_BITS,
         )
