@@ -15,8 +15,8 @@ class Consumer:
     A registered information system, known by its TLS client certificate.
 
     *issuer* is the RFC 4514 text of the certificate's issuer, *serial* its serial number in upper-case hexadecimal of
-    whole bytes (``asn1.x509.serial_text``). An empty *addresses* allows any; *return_origins* are scheme://host[:port] and none
-    registered means none allowed (``http://localhost`` stands for every port of localhost).
+    whole bytes (``asn1.x509.serial_text``). An empty *addresses* allows any; *return_origins* are scheme://host[:port]
+    and none registered means none allowed (``http://localhost`` stands for every port of localhost).
     """
 
     id: ConsumerId

@@ -38,7 +38,7 @@ class KeyStore(Protocol):
         """
         Make a signer's key, sealed by *pin* and bound to *owner*. Returns (sealed, SubjectPublicKeyInfo DER).
 
-        Raises ``KeyStoreUnavailable``.
+        Raises ``KeyStoreUnavailable``, and ``EnrolmentRefused`` for a PIN that has not 4 to 64 characters.
         """
 
     def open_signer_key(self, owner: str, sealed: bytes, pin: str) -> OpenKey:
@@ -49,10 +49,14 @@ class KeyStore(Protocol):
         """
 
     def reseal_signer_key(self, owner: str, sealed: bytes, pin: str, new_pin: str) -> bytes:
-        """The same key under another PIN. Raises ``WrongPin``, ``KeyStoreUnavailable``."""
+        """The same key under another PIN. Raises ``WrongPin``, ``KeyStoreUnavailable``, ``EnrolmentRefused``."""
 
     def create_service_key(self, label: str, algorithm: KeyAlgorithm = KeyAlgorithm.P256) -> bytes:
-        """Make a lasting key of the service (CA, TSA) under *label*; returns its SubjectPublicKeyInfo DER."""
+        """
+        Make a lasting key of the service (CA, TSA) under *label*; returns its SubjectPublicKeyInfo DER.
+
+        Raises ``KeyStoreUnavailable``, also where *label* is in use.
+        """
 
     def open_service_key(self, label: str) -> OpenKey:
         """Open the service key *label*. Raises ``KeyStoreUnavailable`` where there is none."""
