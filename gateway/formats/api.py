@@ -45,7 +45,11 @@ class SignatureEngine(Protocol):
         """Build everything but the signature value. Raises ``UnsignableDocument``."""
 
     def imprint(self, prepared: PreparedSignature, value: SignatureValue) -> bytes:
-        """The SHA-256 that a signature time-stamp over *value* must carry (EN 319 132-1 § 5.3, EN 319 122-1 § 5.3)."""
+        """
+        The SHA-256 that a signature time-stamp over *value* must carry (EN 319 132-1 § 5.3, EN 319 122-1 § 5.3).
+
+        Raises ``UnreadableSignature`` where state or value cannot be what they should.
+        """
 
     def complete(
         self,
@@ -59,6 +63,7 @@ class SignatureEngine(Protocol):
         Write the finished signature to *out*: level T with *token* (an RFC 3161 TimeStampToken), B without.
 
         *content* is the same that was prepared; a document is copied to *out* unchanged before its new revision.
+        Raises ``UnreadableSignature`` where content, state or value cannot be what they should.
         """
 
     def read(self, signature: BinaryIO, content: bytes | None) -> Sequence[IntegrityVerdict]:

@@ -1,0 +1,156 @@
+"""
+What was done to a PDF after a signature, judged in the isolated process (ISO 32000-2 § 12.8.2, EN 319 142-1 § 5.4).
+
+pyHanko's difference analysis decides; beside it stands what it is silent about. Whoever calls this must take a failure
+for "undetermined", never for "unmodified".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader, RawPdfPath
+from pyhanko.sign.diff_analysis import (
+    DEFAULT_DIFF_POLICY,
+    DiffResult,
+    ModificationLevel,
+    ReferenceUpdate,
+    StandardDiffPolicy,
+    WhitelistRule,
+)
+from pyhanko.sign.diff_analysis.rules.form_field_rules import DSSCompareRule
+from pyhanko.sign.diff_analysis.rules_api import Context
+from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from gateway.formats.pades.documents import TIME_STAMP, SignatureField, entry
+
+_TAIL = 2048
+_BLANK = b"\0\t\n\x0c\r "
+_FILLING = (MDPPerm.FILL_FORMS, MDPPerm.ANNOTATE)
+_STORE = ("/Root", "/DSS")
+
+
+def modified_after(
+    reader: PdfFileReader, found: SignatureField, contents: bytes, others: Sequence[SignatureField]
+) -> bool | None:
+    """
+    Whether what follows a signature is more than it allows; None where that cannot be told.
+
+    Time-stamps and validation data are always allowed, further signatures unless it says "no changes" (DocMDP P=1),
+    and filling in other fields only where it says so (P=2 or 3). *others* are all signatures of the document. Raises
+    whatever pyHanko raises for odd documents.
+    """
+    if found.reference is None:
+        return None
+    signed = _Signed(reader, found, found.reference, contents)
+    if signed.extent == SignatureCoverageLevel.ENTIRE_FILE:
+        return False
+    if signed.extent < SignatureCoverageLevel.ENTIRE_REVISION or _has_more_than_revisions(reader):
+        return True
+    result = signed.evaluate_modifications(_POLICY)
+    allowed = signed.docmdp_level
+    if not isinstance(result, DiffResult) or result.modification_level == ModificationLevel.OTHER:
+        # Annotations that P=3 allows are beyond the analysis.
+        return None if allowed == MDPPerm.ANNOTATE else True
+    if allowed is not None and result.modification_level.value > allowed.value:
+        return True
+    if allowed == MDPPerm.NO_CHANGES and _signed_later(reader, signed, others):
+        return True
+    if not reader.strict:
+        # Leniency replaces what it cannot read by nothing; that nothing changed is then not proved.
+        return None
+    return allowed not in _FILLING and bool(_filled(reader, result))
+
+
+class _Signed(EmbeddedPdfSignature):
+    """pyHanko's view of a signature without its reading of the CMS, which is ours."""
+
+    def __init__(
+        self, reader: PdfFileReader, found: SignatureField, reference: generic.Reference, contents: bytes
+    ) -> None:
+        self.reader = reader
+        self.sig_field = found.field
+        self.sig_object = found.value
+        self.byte_range = found.value.raw_get("/ByteRange")
+        self.pkcs7_content = contents
+        self.signed_revision = reader.xrefs.get_last_change(reference)
+        self._docmdp = self._fieldmdp = None
+        self._docmdp_queried = self._fieldmdp_queried = False
+        self.extent = self.evaluate_signature_coverage()
+        self.coverage = self.extent  # type: ignore[assignment]  # declared as None there
+
+
+class _SecurityStoreRule(WhitelistRule):
+    """
+    Objects of the document security store may be added, replaced and dropped: they are evidence, and never shown.
+
+    Only where they serve as that: an object that was also used elsewhere is not cleared there.
+    """
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:
+        root = new.root
+        if "/DSS" not in root:
+            return
+        top = Context.from_absolute(old, RawPdfPath(*_STORE))
+        for reference in _below(root.raw_get("/DSS")):
+            yield ReferenceUpdate(reference, context_checked=top)
+            for path in old._get_usages_of_ref(reference):  # noqa: SLF001 - as the policy itself asks
+                if tuple(path)[:2] == _STORE:
+                    yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
+
+
+def _below(start: generic.PdfObject) -> Iterator[generic.Reference]:
+    """Every reference that can be reached from *start*, each once."""
+    seen: set[generic.Reference] = set()
+    waiting = [start]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, generic.IndirectObject):
+            if item.reference in seen:
+                continue
+            seen.add(item.reference)
+            yield item.reference
+            waiting.append(item.get_object())
+        elif isinstance(item, generic.DictionaryObject):
+            waiting.extend(dict.values(item))
+        elif isinstance(item, generic.ArrayObject):
+            waiting.extend(list.__iter__(item))
+
+
+_POLICY = StandardDiffPolicy(
+    global_rules=[
+        *(
+            rule
+            for rule in DEFAULT_DIFF_POLICY.global_rules
+            if not isinstance(getattr(rule, "rule", None), DSSCompareRule)
+        ),
+        _SecurityStoreRule().as_qualified(ModificationLevel.LTA_UPDATES),
+    ],
+    form_rule=DEFAULT_DIFF_POLICY.form_rule,
+)
+
+
+def _signed_later(reader: PdfFileReader, signed: _Signed, others: Sequence[SignatureField]) -> bool:
+    """Whether a later revision has a signature that is no time-stamp."""
+    return any(
+        other.reference is not None
+        and reader.xrefs.get_last_change(other.reference) > signed.signed_revision
+        and entry(other.value, "/SubFilter") != TIME_STAMP
+        for other in others
+    )
+
+
+def _filled(reader: PdfFileReader, result: DiffResult) -> set[str]:
+    """Fields other than signatures that were filled in."""
+    return set(result.changed_form_fields) - {str(name) for name, _, _ in enumerate_sig_fields(reader)}
+
+
+def _has_more_than_revisions(reader: PdfFileReader) -> bool:
+    """Whether anything but blanks follows the last revision's end."""
+    size = reader.stream.seek(0, os.SEEK_END)
+    reader.stream.seek(max(0, size - _TAIL))
+    return bool(reader.stream.read().rpartition(b"%%EOF")[2].strip(_BLANK))
