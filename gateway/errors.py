@@ -56,7 +56,7 @@ class RequestNotFound(GatewayError):
 
 
 class SigningDeclined(GatewayError):
-    """The signer or the device refused; final for the request."""
+    """The signer or the device refused; ``operations.sign`` makes it the request's final Failure."""
 
     def __init__(self, key: str) -> None:
         """*key*: the ``MessageKey`` value of the reason."""
@@ -77,7 +77,7 @@ class CertificateUnusable(GatewayError):
     """The signer's certificate may not sign this request."""
 
     def __init__(self, key: str) -> None:
-        """*key*: the ``MessageKey`` value saying why (expired, revoked, other person, usage)."""
+        """*key*: the catalogs' key of the reason: ``other-person``, or one that begins with ``certificate-``."""
         super().__init__(key)
         self.key = key
 

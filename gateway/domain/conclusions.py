@@ -146,6 +146,8 @@ def _settle(
 def _integrity(integrity: IntegrityVerdict, *, document: bool) -> _Finding | None:
     """What the bytes alone settle; None where the signature holds and says clearly what it covers."""
     if not integrity.crypto_valid:
+        if integrity.structure_valid is None and integrity.failure is IntegrityFailure.FORMAT:
+            return _UNTOLD  # of a form that is not read here: "cannot be told" is not "does not hold"
         failure = integrity.failure or IntegrityFailure.VALUE
         document |= integrity.covers_whole_document is not None or integrity.modified_after_signing is not None
         if failure is IntegrityFailure.DIGEST and document:

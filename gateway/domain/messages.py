@@ -44,3 +44,4 @@ class MessageKey(enum.Enum):
     CERTIFICATE_UNUSABLE = "certificate-unusable"
     PARTLY_SIGNED = "partly-signed"
     NOTHING_SIGNED = "nothing-signed"
+    DOCUMENT_UNSIGNABLE = "document-unsignable"

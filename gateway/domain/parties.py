@@ -47,6 +47,12 @@ class ExpectedSigner:
 
 
 def idnp_check_digit_holds(identifier: str) -> bool:
-    """Whether a 13-digit Moldovan identifier ends in its check digit (weights 7-3-1). A wrong one only warns."""
+    """
+    Whether a 13-digit Moldovan identifier ends in its check digit (weights 7-3-1). A wrong one only warns.
+
+    What does not have 13 digits is another kind of identifier, and nothing is wrong with it here.
+    """
+    if len(identifier) != 13 or not (identifier.isascii() and identifier.isdigit()):
+        return True
     weighted = sum(int(digit) * (7, 3, 1)[position % 3] for position, digit in enumerate(identifier[:12]))
     return weighted % 10 == int(identifier[12])

@@ -13,7 +13,7 @@ from gateway.domain.messages import MessageKey
 from gateway.domain.requests import ContentProgress, ContentState, SignContent
 from gateway.domain.signatures import DataToBeSigned, PreparedSignature, SignatureValue
 from gateway.domain.verdicts import SignatureKind
-from gateway.errors import AuthorityUnavailable, UnreadableSignature
+from gateway.errors import AuthorityUnavailable, StoredContentMissing, UnreadableSignature
 from gateway.formats.api import SignatureEngine
 from gateway.storage.api import ContentStore, ContentWriter, RequestRecord
 from gateway.timestamps.api import TimeStampingAuthority, TimeStampToken
@@ -53,13 +53,21 @@ class Completion:
         ]
         if not unfinished:
             return []
-        imprints = [engine.imprint(_prepared(item), _value(item)) for item in unfinished]
-        tokens = self._authority.tokens(imprints, DigestAlgorithm.SHA256, now)
-        return [
+        imprints: list[bytes] = []
+        stamped: list[ContentProgress] = []
+        failed: list[ContentProgress] = []
+        for item in unfinished:
+            try:
+                imprints.append(engine.imprint(_prepared(item), _value(item)))
+                stamped.append(item)
+            except UnreadableSignature:
+                failed.append(ContentProgress(item.index, ContentState.FAILED, MessageKey.NOT_VALID))
+        tokens = self._authority.tokens(imprints, DigestAlgorithm.SHA256, now) if imprints else ()
+        return failed + [
             _without_time_stamp(item)
             if isinstance(token, AuthorityUnavailable)
             else self._complete_one(engine, record.request.contents[item.index], item, token)
-            for item, token in zip(unfinished, tokens, strict=True)
+            for item, token in zip(stamped, tokens, strict=True)
         ]
 
     def _complete_one(
@@ -70,6 +78,8 @@ class Completion:
                 result = self._write(engine, source, item, token)
         except UnreadableSignature:
             return ContentProgress(item.index, ContentState.FAILED, MessageKey.NOT_VALID)
+        except StoredContentMissing:
+            return ContentProgress(item.index, ContentState.FAILED, MessageKey.DOCUMENT_UNSIGNABLE)
         return ContentProgress(item.index, ContentState.DONE, certificate=item.certificate, result=result)
 
     def _write(

@@ -204,7 +204,7 @@ class PostSignRequest:
             raise InvalidRequest("ExpectedSigner.DelegatorID", "is accepted with a DelegatorType only")
         if given.delegated_role_id:
             raise InvalidRequest("ExpectedSigner.DelegatedRoleID", "is accepted with a DelegatorType only")
-        identifier = given.personal_identifier or None
+        identifier = _text("ExpectedSigner.ID", given.personal_identifier, 64)
         if identifier is None:
             if posted.content_type is ContentType.HASH:
                 raise InvalidRequest("ExpectedSigner.ID", "is required for hashes when ExpectedSigner is given")
@@ -212,7 +212,7 @@ class PostSignRequest:
         digits = len(identifier) == IDENTIFIER_DIGITS and identifier.isascii() and identifier.isdigit()
         if self._limits.moldovan_identifiers and not digits:
             raise InvalidRequest("ExpectedSigner.ID", f"must have {IDENTIFIER_DIGITS} digits")
-        return ExpectedSigner(_text("ExpectedSigner.ID", identifier, 64))
+        return ExpectedSigner(identifier)
 
 
 def check_correlation_ids(correlation_ids: Sequence[str | None]) -> None:

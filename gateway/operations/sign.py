@@ -15,6 +15,7 @@ import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from gateway.domain.certificates import SigningCertificate, certificate_matches_person
 from gateway.domain.contents import ContentType
@@ -37,6 +38,7 @@ from gateway.errors import (
     ConsentMismatch,
     InstrumentUnavailable,
     SessionSuperseded,
+    SigningDeclined,
     UnsignableDocument,
 )
 from gateway.formats.api import SignatureEngine, SignatureParameters
@@ -51,7 +53,7 @@ from gateway.instruments.api import (
     Visit,
     Wait,
 )
-from gateway.operations.completion import Completion, pack_state
+from gateway.operations.completion import Completion, pack_state, unpack_state
 from gateway.operations.consent import consent_token
 from gateway.storage.api import ContentStore, RequestRecord, RequestStore
 from gateway.trust.api import CertificateJudge, Purpose
@@ -97,6 +99,7 @@ class Standing:
         return self.status is SignStatus.PENDING and any(p.state in _UNFINISHED for p in self.record.progress)
 
 
+_UNSIGNED = (ContentState.WAITING, ContentState.PREPARED)
 _UNFINISHED = (ContentState.SIGNED, ContentState.TIME_STAMP_MISSING)
 
 
@@ -153,8 +156,7 @@ class Signing:
         session = SigningSession(SessionId(self._new_id()), request_id, browser, now)
         previous = standing.record.pen.id if standing.record.pen is not None else None
         if not self._requests.take_pen(session, now, superseding=previous):
-            self._pending(request_id, browser)
-            raise SessionSuperseded
+            return self._pen_of(self._pending(request_id, browser))
         return session
 
     def choose(
@@ -172,6 +174,7 @@ class Signing:
         session = self._pen_of(standing)
         chosen = self._instrument(instrument).choose(answers, session.memo, self._visit(standing, address))
         if not isinstance(chosen, Choice):
+            self._remember(session, chosen)
             return chosen
         if chosen.certificate is not None:
             self._check_certificate(standing.record, chosen.certificate)
@@ -185,7 +188,7 @@ class Signing:
             memo=dict(chosen.memo),
         )
         if not self._requests.update_session(session, self._clock()):
-            raise SessionSuperseded
+            self._not_taken(session)
         return chosen
 
     def confirmation(self, request_id: RequestId, browser: bytes, address: str) -> Confirmation:
@@ -203,12 +206,13 @@ class Signing:
         self, request_id: RequestId, browser: bytes, token: str, answers: Answers, address: str
     ) -> Finished | TryAgain | Interaction:
         """
-        Open the key, use the consent up, sign the batch and finish it. A wrong PIN comes back as an ``Ask``.
+        Open the key, use the consent up, sign the batch and finish it. A wrong PIN comes back as an ``Ask``, and a
+        refusal on the device is Failure, final (decision 9).
 
         Raises:
             ConsentMismatch: The token is not over what would be signed now, or was used already.
-            CertificateUnusable, AuthorityUnavailable, InstrumentUnavailable, KeyStoreUnavailable, SigningDeclined,
-            SessionSuperseded, AlreadyFinished, RequestNotFound.
+            CertificateUnusable, AuthorityUnavailable, InstrumentUnavailable, KeyStoreUnavailable, SessionSuperseded,
+            AlreadyFinished, RequestNotFound.
         """
         standing = self._pending(request_id, browser)
         session = self._pen_of(standing)
@@ -216,38 +220,32 @@ class Signing:
         if session.instrument is None or session.holder is None or nonce is None:
             raise ConsentMismatch
         expected = consent_token(nonce, standing.record.request, session.certificate)
-        if not hmac.compare_digest(expected, token):
+        if not hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace")):
             raise ConsentMismatch
-        instrument = self._instrument(session.instrument)
-        device = instrument.open(session.holder, answers, session.memo, self._visit(standing, address))
-        if isinstance(device, Ask | Wait | RunInBrowser):
-            return device
-        with device:
-            if session.certificate is not None and device.certificate.der != session.certificate:
-                raise ConsentMismatch
-            self._check_certificate(standing.record, device.certificate)
-            if not self._requests.use_consent(session.id, nonce, self._clock()):
-                raise ConsentMismatch
-            interaction = self._sign_batch(standing.record, session, device)
-        if interaction is not None:
-            return interaction
-        return self.finish(request_id, browser)
+        try:
+            interaction = self._open_and_sign(standing, session, nonce, answers, address)
+        except SigningDeclined as declined:
+            return self._refuse(session, standing.record, _message_of(declined))
+        return interaction if interaction is not None else self.finish(request_id, browser)
 
     def finish(self, request_id: RequestId, browser: bytes) -> Finished | TryAgain:
         """
         Time-stamp, complete and record what has been signed; needs the pen and no PIN.
 
-        Raises ``SessionSuperseded``, ``AlreadyFinished``, ``RequestNotFound``.
+        Raises ``SessionSuperseded``, ``AlreadyFinished``, ``RequestNotFound``; ``ConsentMismatch`` while anything waits
+        to be signed.
         """
         standing = self._pending(request_id, browser)
         session = self._pen_of(standing)
+        if any(item.state in _UNSIGNED for item in standing.record.progress):
+            raise ConsentMismatch
         now = self._clock()
         updates = self._completion.complete(standing.record, now)
         progress = _merged(standing.record.progress, updates)
         missing = sum(item.state in _UNFINISHED for item in progress)
         if missing:
             if not self._requests.save_progress(session.id, updates, now):
-                raise SessionSuperseded
+                self._not_taken(session)
             return TryAgain(MessageKey.NO_TIME_STAMP, missing)
         outcome = Outcome(_outcome_message(progress), now)
         return self._record(session, updates, outcome)
@@ -255,13 +253,7 @@ class Signing:
     def cancel(self, request_id: RequestId, browser: bytes) -> Finished:
         """The signer's refusal: Failure, final, releasing nothing (decision 9). Raises as ``take_pen``."""
         session = self.take_pen(request_id, browser)
-        record = self._requests.get(request_id)
-        now = self._clock()
-        nothing = [
-            ContentProgress(content.index, ContentState.FAILED, MessageKey.CANCELLED)
-            for content in record.request.contents
-        ]
-        return self._record(session, nothing, Outcome(MessageKey.CANCELLED, now))
+        return self._refuse(session, self._requests.get(request_id), MessageKey.CANCELLED)
 
     # ------------------------------------------------------------------ steps within
 
@@ -283,6 +275,47 @@ class Signing:
         if instrument is None:
             raise InstrumentUnavailable(name)
         return instrument
+
+    def _open_and_sign(
+        self, standing: Standing, session: SigningSession, nonce: bytes, answers: Answers, address: str
+    ) -> Interaction | None:
+        """Open the key and sign by a consent that was given; None when the values are kept."""
+        assert session.instrument is not None
+        assert session.holder is not None
+        instrument = self._instrument(session.instrument)
+        device = instrument.open(session.holder, answers, session.memo, self._visit(standing, address))
+        if isinstance(device, Ask | Wait | RunInBrowser):
+            self._remember(session, device)
+            return device
+        with device:
+            if session.certificate is not None and device.certificate.der != session.certificate:
+                raise ConsentMismatch
+            self._check_certificate(standing.record, device.certificate)
+            if not self._requests.use_consent(session.id, nonce, self._clock()):
+                raise ConsentMismatch
+            interaction = self._sign_batch(standing.record, session, device)
+        if interaction is not None:
+            # Nothing has been signed by the consent: it is good for the call that continues.
+            self._remember(session, interaction, anyway=True)
+        return interaction
+
+    def _refuse(self, session: SigningSession, record: RequestRecord, reason: MessageKey) -> Finished:
+        nothing = [ContentProgress(content.index, ContentState.FAILED, reason) for content in record.request.contents]
+        return self._record(session, nothing, Outcome(reason, self._clock()))
+
+    def _not_taken(self, session: SigningSession) -> NoReturn:
+        """Why a guarded write took no effect: the request ended meanwhile, or another browser continued it."""
+        self._pending(session.request_id, session.browser)
+        raise SessionSuperseded
+
+    def _remember(self, session: SigningSession, interaction: Interaction, *, anyway: bool = False) -> None:
+        """Keep an instrument's notes with the visit while it waits; *anyway*: the visit as it was before, too."""
+        if isinstance(interaction, Wait) and interaction.memo:
+            session = replace(session, memo=dict(interaction.memo))
+        elif not anyway:
+            return
+        if not self._requests.update_session(session, self._clock()):
+            self._not_taken(session)
 
     def _visit(self, standing: Standing, address: str) -> Visit:
         return Visit(self._clock(), address, standing.record.request.expected_signer)
@@ -327,31 +360,42 @@ class Signing:
         if isinstance(values, Ask | Wait | RunInBrowser):
             updates += [_progress(index, item, device.certificate) for index, item in prepared.items()]
             if not self._requests.save_progress(session.id, updates, self._clock()):
-                raise SessionSuperseded
+                self._not_taken(session)
             return values
         for (index, item), value in zip(prepared.items(), values, strict=True):
-            updates.append(_progress(index, item, device.certificate, value))
+            if value is None:
+                updates.append(ContentProgress(index, ContentState.FAILED, MessageKey.NOTHING_SIGNED))
+            else:
+                updates.append(_progress(index, item, device.certificate, value))
         if not self._requests.save_progress(session.id, updates, self._clock()):
-            raise SessionSuperseded
+            self._not_taken(session)
         return None
 
     def _prepare(
         self, record: RequestRecord, certificate: SigningCertificate
     ) -> tuple[dict[int, PreparedSignature], list[ContentProgress]]:
         engine = self._engines[record.request.content_type]
-        waiting = {p.index for p in record.progress if p.state in (ContentState.WAITING, ContentState.PREPARED)}
+        waiting = {p.index: p for p in record.progress if p.state in _UNSIGNED}
         prepared: dict[int, PreparedSignature] = {}
         failed: list[ContentProgress] = []
         signing_time = self._clock().replace(microsecond=0)
         for content in record.request.contents:
-            if content.index not in waiting:
+            item = waiting.get(content.index)
+            if item is None:
+                continue
+            if (
+                item.prepared_octets is not None
+                and item.prepared_state is not None
+                and item.certificate == certificate.der
+            ):
+                prepared[content.index] = unpack_state(item.prepared_octets, item.prepared_state)
                 continue
             parameters = SignatureParameters(certificate, signing_time, self._new_id(), record.request.signature_reason)
             try:
                 with self._completion.content(content.content) as source:
                     prepared[content.index] = engine.prepare(source, parameters)
             except UnsignableDocument:
-                failed.append(ContentProgress(content.index, ContentState.FAILED, MessageKey.UNREADABLE))
+                failed.append(ContentProgress(content.index, ContentState.FAILED, MessageKey.DOCUMENT_UNSIGNABLE))
         return prepared, failed
 
     def _record(self, session: SigningSession, updates: Sequence[ContentProgress], outcome: Outcome) -> Finished:
@@ -386,6 +430,14 @@ def _progress(
         value=value.octets if value is not None else None,
         certificate=certificate.der,
     )
+
+
+def _message_of(declined: SigningDeclined) -> MessageKey:
+    """The device's own reason where the contract has words for it."""
+    try:
+        return MessageKey(declined.key)
+    except ValueError:
+        return MessageKey.CANCELLED
 
 
 def _merged(before: Sequence[ContentProgress], updates: Sequence[ContentProgress]) -> list[ContentProgress]:

@@ -17,7 +17,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 from gateway.domain.contents import StoredContent
 from gateway.domain.requests import SignStatus
 from gateway.domain.sessions import Arrival
-from gateway.errors import AlreadyFinished, ConsentMismatch, InstrumentUnavailable, SessionSuperseded, SigningDeclined
+from gateway.errors import AlreadyFinished, ConsentMismatch, InstrumentUnavailable, SessionSuperseded
 from gateway.instruments.api import Answers, Ask, Choice, Interaction, Wait
 from gateway.operations.sign import Finished, Signing, Standing, TryAgain
 from gateway.pages.arrival import Parameters, read_parameters, return_host, return_url_allowed
@@ -170,15 +170,15 @@ class SignViews:
             found = self._signing.sign(visitor.request_id, turn.browser or b"", token, answers, _address())
         except ConsentMismatch:
             return self._after_mismatch(turn)
-        except SigningDeclined:
-            # A refusal ends the request and releases nothing (decision 9).
-            found = self._signing.cancel(visitor.request_id, turn.browser or b"")
         return self._signed(turn, found, token)
 
     def finish(self) -> ResponseReturnValue:
         """POST: ask the time-stamping service again for what is signed already."""
         turn = current_turn()
-        found = self._signing.finish(turn.who().request_id, turn.browser or b"")
+        try:
+            found = self._signing.finish(turn.who().request_id, turn.browser or b"")
+        except ConsentMismatch:  # nothing is signed yet, or another tab is at it
+            return self._to("show", turn)
         if isinstance(found, TryAgain):
             return self._steps.kept(turn, self._standing(turn), again=True)
         return self._to("result", turn)

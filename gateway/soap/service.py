@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.domain.parties import idnp_check_digit_holds
 from gateway.domain.requests import parse_request_id
 from gateway.messages.api import Catalog
 from gateway.operations.get_sign_response import GetSignResponse, parse_language
@@ -66,6 +67,9 @@ class GatewayOperations:
         request_id = self._post(call.consumer, posted)
         call.deposits.keep()
         call.record.note(request=request_id)
+        expected = posted.expected_signer.personal_identifier if posted.expected_signer is not None else None
+        if expected and not idnp_check_digit_holds(expected):
+            call.record.note(warning="the check digit of ExpectedSigner.ID does not hold")
         return request_id
 
     def get_sign_response(self, call: Call, request_id: str | None, language: str | None) -> SignResponse:
