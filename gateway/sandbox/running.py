@@ -1,0 +1,114 @@
+"""A sandbox set up and served in processes of its own, for the demo, tests and benches."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from gateway.errors import ConfigurationError, GatewayError
+from gateway.sandbox.founding import Places, found
+from gateway.sandbox.layout import Sandbox, open_sandbox
+
+_START_S = 60
+_STOP_S = 40
+_LOG_LINES = 15
+LOG = "gateway.log"
+
+
+def set_up(places: Places) -> Sandbox:
+    """
+    ``found`` in a process that ends afterwards, for it opens the key store; returns the sandbox, without its keys.
+
+    Raises ``ConfigurationError`` with what was wrong.
+    """
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_found, args=(places, sending))
+    process.start()
+    sending.close()
+    try:
+        problem = receiving.recv()
+    except EOFError:
+        problem = f"the sandbox in {places.data} could not be set up"
+    process.join()
+    if problem is not None:
+        raise ConfigurationError(problem)
+    return open_sandbox(places.sandbox_folder)
+
+
+def _found(places: Places, answer: Connection) -> None:
+    try:
+        found(places)
+    except GatewayError as error:
+        answer.send(str(error) or type(error).__name__)
+    else:
+        answer.send(None)
+
+
+@contextmanager
+def served(places: Places, sandbox: Sandbox, environment: Mapping[str, str] | None = None) -> Iterator[int]:
+    """
+    The gateway and its sandbox, answering; gives the process id of ``gateway serve``, which is ended afterwards.
+
+    What it logs goes to ``gateway.log`` in the data folder. *environment* is added to this process's.
+
+    Raises:
+        ConfigurationError: A port is in use, or the gateway did not start (with the end of its log).
+
+    """
+    ports = {"--soap-port": places.soap_port, "--page-port": places.page_port, "--sandbox-port": sandbox.port}
+    _refuse_used(ports)
+    log = places.data / LOG
+    command = [sys.executable, "-m", "gateway", "serve", "--config", str(places.settings_file)]
+    with log.open("ab") as written:
+        server = subprocess.Popen(  # noqa: S603 - ourselves
+            command, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env={**os.environ, **(environment or {})}
+        )
+    try:
+        _await(server, list(ports.values()), log)
+        yield server.pid
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _refuse_used(ports: Mapping[str, int]) -> None:
+    for option, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise ConfigurationError(f"{option}: port {port} is in use on this machine; choose another") from None
+
+
+def _await(server: subprocess.Popen[bytes], ports: Sequence[int], log: Path) -> None:
+    """Until every port answers."""
+    deadline = time.monotonic() + _START_S
+    for port in ports:
+        while not _answers(port):
+            if server.poll() is not None or time.monotonic() > deadline:
+                tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+                raise ConfigurationError("\n".join(["the gateway did not start:", *tail]))
+            time.sleep(0.05)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
