@@ -7,6 +7,7 @@ and what is kept warm belongs to the house.
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -175,14 +176,20 @@ class House:
     @cached_property
     def instruments(self) -> InstrumentRegistry:
         """What signers sign with."""
-        throttle = SqlAddressThrottle(
-            self.database,
-            tries=self.settings.instruments.tries_per_address,
-            window=_THROTTLE_WINDOW,
-            key=self.settings.pages.secret_key(),
+        tries = self.settings.instruments
+        hosted = HostedKey(
+            self.signer_keys,
+            self.key_store,
+            self._throttle("numbers", tries.numbers_per_address),
+            self._throttle("wrong PINs", tries.wrong_pins_per_address),
+            read_certificate,
         )
-        hosted = HostedKey(self.signer_keys, self.key_store, throttle, read_certificate)
         return InstrumentRegistry([hosted], self.settings.instruments.names)
+
+    def _throttle(self, purpose: str, tries: int) -> SqlAddressThrottle:
+        """Each purpose counts under a key of its own, all made of the page secret."""
+        key = hmac.digest(self.settings.pages.secret_key(), f"address throttle: {purpose}".encode(), "sha256")
+        return SqlAddressThrottle(self.database, tries=tries, window=_THROTTLE_WINDOW, key=key)
 
     # ------------------------------------------------------------------ operations
 

@@ -67,7 +67,7 @@ def listeners(settings: Settings) -> list[Listener]:
     wanted = [
         Listener("soap", soap.bind, lambda: soap_application(settings, certificate_of_connection),
                  soap.workers, soap.threads, _tls(settings)),
-        Listener("pages", pages.bind, lambda: pages_application(settings), pages.workers, pages.threads),
+        Listener("pages", pages.bind, lambda: _pages(settings), pages.workers, pages.threads),
     ]  # fmt: skip
     if soap.proxy_socket is not None:
         bind = f"unix:{soap.proxy_socket}"
@@ -138,11 +138,18 @@ def certificate_of_proxy(environ: dict[str, Any]) -> bytes | None:
         return None
 
 
-def from_proxy(application: WsgiApplication) -> WsgiApplication:
-    """*application* told the address that the proxy saw."""
+def _pages(settings: Settings) -> WsgiApplication:
+    header = settings.pages.client_address_header
+    pages = pages_application(settings)
+    return pages if header is None else from_proxy(pages, header)
+
+
+def from_proxy(application: WsgiApplication, header: str = "X-Client-Address") -> WsgiApplication:
+    """*application* told the address that the proxy saw: the last in *header*, for the others may be lies."""
+    variable = f"HTTP_{header.upper().replace('-', '_')}"
 
     def addressed(environ: dict[str, Any], start_response: Any) -> Any:
-        environ["REMOTE_ADDR"] = environ.get("HTTP_X_CLIENT_ADDRESS", "")
+        environ["REMOTE_ADDR"] = str(environ.get(variable, "")).rpartition(",")[2].strip()
         return application(environ, start_response)
 
     return addressed

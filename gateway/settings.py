@@ -113,6 +113,12 @@ class PageSettings(_Section):
     secret_file: Path | None = Field(default=None, description="A file with that secret.")
     workers: int = Field(default=2, ge=1, le=64, description="Worker processes.")
     threads: int = Field(default=8, ge=1, le=256, description="Threads of each worker.")
+    client_address_header: str | None = Field(
+        default=None,
+        pattern="^[A-Za-z0-9-]{1,64}$",
+        description="The header in which the TLS proxy before the pages gives the browser's address; anybody could "
+        "write it where there is no such proxy.",
+    )
     time_zone: str = Field(default="Europe/Chisinau", description="Zone of the times that signers read.")
 
     @field_validator("public_url")
@@ -253,7 +259,14 @@ class InstrumentSettings(_Section):
         default_factory=lambda: dict.fromkeys(_MSIGN_INSTRUMENTS, "hosted"),
         description="MSign's instrument names, and the instrument here that each stands for.",
     )
-    tries_per_address: int = Field(default=20, ge=1, description="PIN and number tries of one address in ten minutes.")
+    numbers_per_address: int = Field(
+        default=60, ge=1, description="Personal numbers that one address may look up in ten minutes."
+    )
+    wrong_pins_per_address: int = Field(
+        default=4,
+        ge=1,
+        description="Wrong PINs of one address at one key in ten minutes; below five, nobody locks another's key.",
+    )
 
 
 class SandboxSettings(_Section):

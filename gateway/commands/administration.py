@@ -84,7 +84,7 @@ def maintain(*, config: Config = DEFAULT_SETTINGS) -> int:
     """Let go of what is past its time; meant for a timer, harmless when run twice."""
     report = House(settings_of(config)).maintenance()
     console.print(
-        f"let go: {report.contents_of_requests} contents of requests past their retention, "
+        f"let go: {report.requests} requests past their retention with {report.contents_of_requests} contents, "
         f"{report.orphaned_contents} contents that nobody claimed"
     )
     return Exit.DONE

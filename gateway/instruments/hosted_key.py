@@ -14,7 +14,7 @@ from typing import NamedTuple, Self
 
 from gateway.domain.certificates import SigningCertificate
 from gateway.domain.signatures import DataToBeSigned, SignatureValue
-from gateway.errors import InstrumentUnavailable, KeyLocked, WrongPin
+from gateway.errors import InstrumentUnavailable, KeyLocked, KeyStoreUnavailable, WrongPin
 from gateway.instruments.api import Answers, Ask, Choice, Field, Memo, Visit
 from gateway.keys.api import KeyStore, OpenKey
 from gateway.storage.api import AddressThrottle, SignerKey, SignerKeyStore
@@ -62,13 +62,26 @@ class HostedKey:
         self,
         keys: SignerKeyStore,
         key_store: KeyStore,
-        throttle: AddressThrottle,
+        numbers: AddressThrottle,
+        wrong_pins: AddressThrottle,
         read_certificate: ReadCertificate,
     ) -> None:
-        """*keys* keeps the sealed keys and counts attempts; *key_store* opens them; *throttle* counts addresses."""
+        """
+        Wire the instrument.
+
+        Args:
+            keys: keeps the sealed keys and counts attempts.
+            key_store: opens them.
+            numbers: bounds the numbers that one address may look up.
+            wrong_pins: bounds the wrong PINs of one address at one key; below what locks the key, so that nobody can
+                lock somebody else's key from one address (decision 3).
+            read_certificate: parses a certificate (DER) with its chain.
+
+        """
         self._keys = keys
         self._key_store = key_store
-        self._throttle = throttle
+        self._numbers = numbers
+        self._wrong_pins = wrong_pins
         self._read_certificate = read_certificate
 
     @property
@@ -94,7 +107,7 @@ class HostedKey:
             return _ask_person("person-missing")
         if len(typed) > _TYPED_LIMIT or not _is_number(number):
             return _ask_person("person-malformed")
-        if not self._throttle.allow(visit.address, visit.now):
+        if not self._numbers.allow(visit.address, visit.now):
             return _ask_person("too-many-attempts")
         keys = self._keys.of_person(number)
         if not keys:
@@ -123,7 +136,7 @@ class HostedKey:
 
         Raises:
             InstrumentUnavailable: The key is gone, or its certificate cannot be read.
-            KeyStoreUnavailable: It cannot be tried now. The attempt stays counted: nobody can say that it was not made.
+            KeyStoreUnavailable: It cannot be tried now; the attempt is taken back, for the store's fault locks nobody.
 
         """
         key = self._key(holder)
@@ -135,7 +148,7 @@ class HostedKey:
         pin = answers.get(_PIN.name, "")
         if not pin:
             return Ask((_PIN,), "pin-missing", _PIN.name)
-        if not self._throttle.allow(visit.address, visit.now):
+        if not self._wrong_pins.allow(visit.address, visit.now, holder):
             return Ask((_PIN,), "too-many-attempts")
         try:
             left = self._keys.begin_attempt(holder, visit.now)
@@ -145,8 +158,13 @@ class HostedKey:
             opened = self._key_store.open_signer_key(key.personal_identifier, key.sealed, pin)
         except WrongPin:
             return self._wrong_pin(holder, left, visit)
+        except KeyStoreUnavailable:
+            self._keys.attempt_void(holder)
+            self._wrong_pins.forgive(visit.address, holder)
+            raise
         try:
             self._keys.attempt_succeeded(holder)
+            self._wrong_pins.forgive(visit.address, holder)
         except BaseException as error:
             opened.__exit__(type(error), error, error.__traceback__)
             raise

@@ -18,6 +18,7 @@ _UNCLAIMED_GRACE = timedelta(hours=24)
 class MaintenanceReport:
     """How many were let go."""
 
+    requests: int
     contents_of_requests: int
     orphaned_contents: int
 
@@ -37,12 +38,15 @@ class Maintenance:
     def __call__(self) -> MaintenanceReport:
         """Do all that is due now."""
         now = self._clock()
-        released = 0
-        while gone := self._requests.delete_created_before(now - self._retention, _BATCH):
-            for content_id in gone:
+        requests = contents = 0
+        while True:
+            gone = self._requests.delete_created_before(now - self._retention, _BATCH)
+            for content_id in gone.contents:
                 self._contents.delete(content_id)
-            released += len(gone)
-        return MaintenanceReport(released, self._purge_orphans(now))
+            requests += gone.requests
+            contents += len(gone.contents)
+            if gone.requests < _BATCH:
+                return MaintenanceReport(requests, contents, self._purge_orphans(now))
 
     def _purge_orphans(self, now: datetime) -> int:
         purged = 0

@@ -72,6 +72,14 @@ class RequestRecord:
     progress: tuple[ContentProgress, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How many requests were forgotten, and the contents that nobody claims any more."""
+
+    requests: int
+    contents: tuple[ContentId, ...]
+
+
 class RequestStore(Protocol):
     """Requests, their sessions, progress and outcome. Every write is guarded and says whether it took effect."""
 
@@ -107,8 +115,8 @@ class RequestStore(Protocol):
     def contents_in_use(self, content_ids: Sequence[ContentId]) -> set[ContentId]:
         """Which of these some row claims."""
 
-    def delete_created_before(self, moment: datetime, limit: int) -> Sequence[ContentId]:
-        """Forget at most *limit* requests posted before *moment*; returns the contents that nobody claims any more."""
+    def delete_created_before(self, moment: datetime, limit: int) -> Forgotten:
+        """Forget at most *limit* requests posted before *moment*, the oldest first."""
 
 
 class ArrivalStore(Protocol):
@@ -163,6 +171,9 @@ class SignerKeyStore(Protocol):
     def attempt_succeeded(self, key_id: str) -> None:
         """The PIN was right: counting starts anew and a lock is lifted."""
 
+    def attempt_void(self, key_id: str) -> None:
+        """The last attempt was counted and could not be made: it is taken back, with the lock that it brought."""
+
     def locked_until(self, key_id: str, now: datetime) -> datetime | None:
         """Until when the key is locked, or None."""
 
@@ -170,8 +181,15 @@ class SignerKeyStore(Protocol):
 class AddressThrottle(Protocol):
     """Slows one address down before it can lock somebody else's key (decision 3)."""
 
-    def allow(self, address: str, now: datetime) -> bool:
-        """Count one try of *address* and say whether it may go on. Addresses are kept hashed."""
+    def allow(self, address: str, now: datetime, about: str = "") -> bool:
+        """
+        Count one try of *address* and say whether it may go on; with *about*, its tries at that one thing alone.
+
+        Both are kept hashed.
+        """
+
+    def forgive(self, address: str, about: str = "") -> None:
+        """The tries of *address* (at that one thing) came to a good end: counting starts anew."""
 
 
 @dataclass(frozen=True, slots=True)

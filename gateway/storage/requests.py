@@ -13,7 +13,7 @@ from gateway.domain.requests import ContentProgress, ContentState, Outcome, Requ
 from gateway.domain.sessions import SessionId, SigningSession
 from gateway.errors import RequestNotFound
 from gateway.storage import rows
-from gateway.storage.api import RequestRecord
+from gateway.storage.api import Forgotten, RequestRecord
 from gateway.storage.tables import contents, progress, requests
 from gateway.storage.transactions import reading, upsert, writing
 
@@ -141,7 +141,7 @@ class SqlRequestStore:
         with reading(self._engine) as connection:
             return _claimed(connection, content_ids)
 
-    def delete_created_before(self, moment: datetime, limit: int) -> Sequence[ContentId]:
+    def delete_created_before(self, moment: datetime, limit: int) -> Forgotten:
         """See the door. Two runs at once share the work."""
         due = select(requests.c.id).where(requests.c.created < moment).order_by(requests.c.created).limit(limit)
         with writing(self._engine) as connection:
@@ -156,7 +156,7 @@ class SqlRequestStore:
                     released.update(dict.fromkeys(ContentId(content_id) for content_id in found))
                 connection.execute(delete(requests).where(requests.c.id.in_(some)))
             still = _claimed(connection, list(released))
-        return [content_id for content_id in released if content_id not in still]
+        return Forgotten(len(gone), tuple(content_id for content_id in released if content_id not in still))
 
 
 def _open_at(now: datetime) -> ColumnElement[bool]:

@@ -89,6 +89,20 @@ class SqlSignerKeyStore:
                 update(signer_keys).where(signer_keys.c.id == key_id).values(attempts=0, locked_until=None)
             )
 
+    def attempt_void(self, key_id: str) -> None:
+        """See the door."""
+        counted = signer_keys.c.attempts
+        brought_the_lock = counted % _IN_A_ROW == 0
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(signer_keys)
+                .where(signer_keys.c.id == key_id, counted > 0)
+                .values(
+                    attempts=counted - 1,
+                    locked_until=case((brought_the_lock, None), else_=signer_keys.c.locked_until),
+                )
+            )
+
     def locked_until(self, key_id: str, now: datetime) -> datetime | None:
         """See the door."""
         with reading(self._engine) as connection:

@@ -34,13 +34,22 @@ class SqlAddressThrottle:
         self._window = window
         self._key = key
 
-    def allow(self, address: str, now: datetime) -> bool:
+    def allow(self, address: str, now: datetime, about: str = "") -> bool:
         """See the door."""
-        hashed = hmac.digest(self._key, _network(address).encode(errors="surrogatepass"), sha256)
+        hashed = self._hashed(address, about)
         with writing(self._engine) as connection:
             tries = self._count(connection, hashed, now)
             self._drop_old(connection, now)
         return tries <= self._tries
+
+    def forgive(self, address: str, about: str = "") -> None:
+        """See the door."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(address_tries).where(address_tries.c.address == self._hashed(address, about)))
+
+    def _hashed(self, address: str, about: str) -> bytes:
+        named = _network(address) + (f"\0{about}" if about else "")
+        return hmac.digest(self._key, named.encode(errors="surrogatepass"), sha256)
 
     def _count(self, connection: Connection, hashed: bytes, now: datetime) -> int:
         """Tries of this window, this one included; one past the limit counts no further."""

@@ -50,19 +50,31 @@ class SignerKeys:
         self.used.pop(key_id, None)
         self.locks.pop(key_id, None)
 
+    def attempt_void(self, key_id):
+        self.told.append(("attempt_void", key_id))
+        if self.used[key_id] % 5 == 0:
+            self.locks.pop(key_id, None)
+        self.used[key_id] -= 1
+
     def locked_until(self, key_id, now):
         until = self.locks.get(key_id)
         return until if until is not None and until > now else None
 
 
 class Throttle:
-    def __init__(self, told):
-        self.told, self.left = told, 1000
+    """Counts the tries of an address, at one thing where one is named; *left* bounds each."""
 
-    def allow(self, address, now):
-        self.told.append(("allow", address))
-        self.left -= 1
-        return self.left >= 0
+    def __init__(self, told):
+        self.told, self.left, self.tries = told, 1000, {}
+
+    def allow(self, address, now, about=""):
+        self.told.append(("allow", address, about) if about else ("allow", address))
+        self.tries[address, about] = self.tries.get((address, about), 0) + 1
+        return self.tries[address, about] <= self.left
+
+    def forgive(self, address, about=""):
+        self.told.append(("forgive", address, about))
+        self.tries.pop((address, about), None)
 
 
 class OpenKey:
@@ -124,8 +136,9 @@ class Town:
 
     def __init__(self):
         self.told = []
-        self.keys, self.throttle, self.store = SignerKeys(self.told), Throttle(self.told), Keys(self.told)
-        self.instrument = HostedKey(self.keys, self.store, self.throttle, read_certificate)
+        self.keys, self.store = SignerKeys(self.told), Keys(self.told)
+        self.numbers, self.wrong_pins = Throttle(self.told), Throttle(self.told)
+        self.instrument = HostedKey(self.keys, self.store, self.numbers, self.wrong_pins, read_certificate)
         self.visit = Visit(NOW, "192.0.2.7")
 
     def enrol(self, key_id, person=ANA, pin="482915", certificate="Ana|-10|100", age=0, *, blocked=False):

@@ -28,7 +28,7 @@ from gateway.errors import (
 from gateway.instruments.api import Ask, Choice, Field
 from gateway.operations.completion import Completion
 from gateway.operations.sign import Signing
-from gateway.storage.api import RequestRecord
+from gateway.storage.api import Forgotten, RequestRecord
 from gateway.timestamps.api import TimeStampToken
 
 BEGINNING = datetime(2026, 3, 1, 12, 0, 0, 250000, tzinfo=UTC)
@@ -173,7 +173,7 @@ class MemoryRequests:
         before = self._claimed()
         for record in old:
             del self.records[record.request.id]
-        return sorted(before - self._claimed())
+        return Forgotten(len(old), tuple(sorted(before - self._claimed())))
 
     def _held(self, session_id):
         """The record whose pen *session_id* holds, while it has no outcome."""

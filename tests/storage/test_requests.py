@@ -16,6 +16,7 @@ from gateway.domain.parties import ConsumerId, DelegatorType, ExpectedSigner
 from gateway.domain.requests import ContentProgress, ContentState, Outcome, RequestId, SignContent, SignRequest
 from gateway.domain.sessions import SessionId
 from gateway.errors import RequestNotFound
+from gateway.storage.api import Forgotten
 from gateway.storage.tables import metadata
 
 SECOND = timedelta(seconds=1)
@@ -437,21 +438,23 @@ def test_old_requests_are_forgotten_with_everything_of_theirs(database, requests
     requests.save_progress(session.id, [done(0, result)], now)
     kept, _ = held(1, content_type=ContentType.PDF)
     before = rows(database)
-    assert requests.delete_created_before(now - HOUR, 10) == []
-    released = requests.delete_created_before(now, 10)
-    assert sorted(released) == sorted([*(c.content.content_id for c in old.contents), result.content_id])
+    assert requests.delete_created_before(now - HOUR, 10) == Forgotten(0, ())
+    gone = requests.delete_created_before(now, 10)
+    assert gone.requests == 1
+    assert sorted(gone.contents) == sorted([*(c.content.content_id for c in old.contents), result.content_id])
     assert rows(database) == before - 4
     with pytest.raises(RequestNotFound):
         requests.get(old.id)
     assert requests.get(kept.id).request == kept
-    assert requests.delete_created_before(now, 10) == []
+    assert requests.delete_created_before(now, 10) == Forgotten(0, ())
 
 
 def test_the_oldest_go_first_and_no_more_than_asked(requests, held, now):
     ages = [3, 1, 2]
     made = {age: held(1, content_type=ContentType.PDF, created=now - age * HOUR)[0] for age in ages}
     gone = [requests.delete_created_before(now, 1) for _ in range(4)]
-    assert gone == [[made[age].contents[0].content.content_id] for age in (3, 2, 1)] + [[]]
+    oldest_first = [Forgotten(1, (made[age].contents[0].content.content_id,)) for age in (3, 2, 1)]
+    assert gone == [*oldest_first, Forgotten(0, ())]
 
 
 def test_a_content_that_another_request_claims_stays(requests, make_request, now):
@@ -459,8 +462,8 @@ def test_a_content_that_another_request_claims_stays(requests, make_request, now
     second = replace(second, contents=first.contents)
     requests.add(first)
     requests.add(second)
-    assert requests.delete_created_before(now, 1) == []
-    assert requests.delete_created_before(now, 1) == [first.contents[0].content.content_id]
+    assert requests.delete_created_before(now, 1) == Forgotten(1, ())
+    assert requests.delete_created_before(now, 1) == Forgotten(1, (first.contents[0].content.content_id,))
 
 
 def test_two_runs_at_once_let_go_of_everything_once(requests, make_request, at_once, now):
@@ -470,8 +473,8 @@ def test_two_runs_at_once_let_go_of_everything_once(requests, make_request, at_o
 
     def run():
         found = []
-        while gone := requests.delete_created_before(now, 4):
-            found += gone
+        while (gone := requests.delete_created_before(now, 4)).requests:
+            found += gone.contents
         return found
 
     gone = at_once(run, run, run)

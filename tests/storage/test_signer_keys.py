@@ -141,3 +141,23 @@ def test_attempts_at_no_key_are_a_mistake_of_the_caller(keys, key, now):
     with pytest.raises(LookupError):
         keys.begin_attempt("key 2", now)
     assert keys.locked_until("key 2", now) is None
+
+
+@pytest.mark.parametrize("before", range(10))
+def test_an_attempt_that_could_not_be_made_is_taken_back_with_its_lock(keys, key, now, before):
+    """Whatever was counted before it, and whether or not it brought a lock."""
+    moment = now
+    for _ in range(before):
+        keys.begin_attempt("key 1", moment)
+        moment = keys.locked_until("key 1", moment) or moment
+    left = keys.begin_attempt("key 1", moment)
+    for _ in range(12):
+        keys.attempt_void("key 1")
+        assert keys.locked_until("key 1", moment) is None
+        assert keys.begin_attempt("key 1", moment) == left
+
+
+def test_there_is_nothing_to_take_back_of_a_key_without_attempts(keys, key, now):
+    keys.attempt_void("key 1")
+    keys.attempt_void("key 2")
+    assert [keys.begin_attempt("key 1", now) for _ in range(5)] == [4, 3, 2, 1, 0]

@@ -108,3 +108,18 @@ def test_many_addresses_at_once_do_not_wait_for_each_other(throttle, at_once, no
     for moment in (now, now + WINDOW, now + 2 * WINDOW):
         allowed = at_once(*(lambda host=host, at=moment: throttle.allow(f"192.0.2.{host}", at) for host in range(8)))
         assert allowed == [True] * 8
+
+
+def test_tries_at_one_thing_are_counted_apart(throttle, now):
+    assert [throttle.allow("192.0.2.1", now, "key 1") for _ in range(4)] == [True, True, True, False]
+    assert throttle.allow("192.0.2.1", now, "key 2") is True
+    assert throttle.allow("192.0.2.1", now) is True
+
+
+def test_a_good_end_starts_counting_anew_for_that_thing_alone(throttle, now):
+    for about in ("key 1", "key 2"):
+        for _ in range(4):
+            throttle.allow("192.0.2.1", now, about)
+    throttle.forgive("192.0.2.1", "key 1")
+    assert throttle.allow("192.0.2.1", now, "key 1") is True
+    assert throttle.allow("192.0.2.1", now, "key 2") is False
