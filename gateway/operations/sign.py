@@ -168,10 +168,13 @@ class Signing:
         Raises:
             CertificateUnusable: The person is not the expected one, or the certificate may not sign now.
             AuthorityUnavailable: Its status cannot be had now.
+            ConsentMismatch: Everything is signed, and only ``finish`` remains.
             InstrumentUnavailable, SessionSuperseded, AlreadyFinished, RequestNotFound.
         """
         standing = self._pending(request_id, browser)
         session = self._pen_of(standing)
+        if standing.values_kept:
+            raise ConsentMismatch
         chosen = self._instrument(instrument).choose(answers, session.memo, self._visit(standing, address))
         if not isinstance(chosen, Choice):
             self._remember(session, chosen)
@@ -217,6 +220,8 @@ class Signing:
         standing = self._pending(request_id, browser)
         session = self._pen_of(standing)
         nonce = session.consent_nonce
+        if standing.values_kept:  # signed already, and perhaps by another key than the one confirmed now
+            raise ConsentMismatch
         if session.instrument is None or session.holder is None or nonce is None:
             raise ConsentMismatch
         expected = consent_token(nonce, standing.record.request, session.certificate)
@@ -239,8 +244,8 @@ class Signing:
         session = self._pen_of(standing)
         if any(item.state in _UNSIGNED for item in standing.record.progress):
             raise ConsentMismatch
-        now = self._clock()
-        updates = self._completion.complete(standing.record, now)
+        updates = self._completion.complete(standing.record, self._clock())
+        now = self._clock()  # time-stamps take their time, and the request's may be over by now
         progress = _merged(standing.record.progress, updates)
         missing = sum(item.state in _UNFINISHED for item in progress)
         if missing:
@@ -292,11 +297,12 @@ class Signing:
                 raise ConsentMismatch
             self._check_certificate(standing.record, device.certificate)
             if not self._requests.use_consent(session.id, nonce, self._clock()):
+                self._pen_of(self._pending(session.request_id, session.browser))
                 raise ConsentMismatch
             interaction = self._sign_batch(standing.record, session, device)
         if interaction is not None:
             # Nothing has been signed by the consent: it is good for the call that continues.
-            self._remember(session, interaction, anyway=True)
+            self._remember(session, interaction, nonce)
         return interaction
 
     def _refuse(self, session: SigningSession, record: RequestRecord, reason: MessageKey) -> Finished:
@@ -308,13 +314,13 @@ class Signing:
         self._pending(session.request_id, session.browser)
         raise SessionSuperseded
 
-    def _remember(self, session: SigningSession, interaction: Interaction, *, anyway: bool = False) -> None:
-        """Keep an instrument's notes with the visit while it waits; *anyway*: the visit as it was before, too."""
-        if isinstance(interaction, Wait) and interaction.memo:
-            session = replace(session, memo=dict(interaction.memo))
-        elif not anyway:
+    def _remember(self, session: SigningSession, interaction: Interaction, nonce: bytes | None = None) -> None:
+        """Keep an instrument's notes with the visit while it waits; with *nonce*, give its consent back."""
+        waits = isinstance(interaction, Wait) and bool(interaction.memo)
+        if not waits and nonce is None:
             return
-        if not self._requests.update_session(session, self._clock()):
+        memo = interaction.memo if isinstance(interaction, Wait) and interaction.memo else session.memo
+        if not self._requests.keep_memo(session.id, memo, self._clock(), consent=nonce):
             self._not_taken(session)
 
     def _visit(self, standing: Standing, address: str) -> Visit:

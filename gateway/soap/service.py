@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.domain.parties import idnp_check_digit_holds
 from gateway.domain.requests import parse_request_id
+from gateway.errors import InvalidRequest
 from gateway.messages.api import Catalog
 from gateway.operations.get_sign_response import GetSignResponse, parse_language
 from gateway.operations.post_sign_request import PostSignRequest
@@ -64,7 +65,14 @@ class GatewayOperations:
         """Accept and keep; from then on the stored contents belong to the request."""
         posted = posted_request(request)
         call.record.note(contents=len(posted.contents), content_type=posted.content_type.value)
-        request_id = self._post(call.consumer, posted)
+        try:
+            request_id = self._post(call.consumer, posted)
+        except InvalidRequest:
+            raise
+        except BaseException:
+            # Perhaps only the answer of a commit was lost, and a row claims the contents; else maintenance finds them.
+            call.deposits.keep()
+            raise
         call.deposits.keep()
         call.record.note(request=request_id)
         expected = posted.expected_signer.personal_identifier if posted.expected_signer is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,20 +96,37 @@ class RequestStore(Protocol):
         """
 
     def update_session(self, session: SigningSession, now: datetime) -> bool:
-        """Keep instrument, holder, certificate, nonce and memo, while the session holds the pen and no outcome."""
+        """
+        Keep instrument, holder, certificate, nonce and memo, while the session holds the pen, no outcome is recorded
+        and the request has not expired.
+        """
+
+    def keep_memo(
+        self, session_id: SessionId, memo: Mapping[str, str], now: datetime, *, consent: bytes | None
+    ) -> bool:
+        """
+        Keep the instrument's notes, under the same conditions.
+
+        With *consent*, the nonce of a consent that was used and signed nothing: it is given back, unless there is
+        another by now (False, and nothing is kept).
+        """
 
     def use_consent(self, session_id: SessionId, nonce: bytes, now: datetime) -> bool:
-        """Take the consent with *nonce*, once: sets *consented* and clears the nonce, while it holds the pen."""
+        """Take the consent with *nonce*, once, under the same conditions: sets *consented* and clears the nonce."""
 
     def save_progress(self, session_id: SessionId, updates: Sequence[ContentProgress], now: datetime) -> bool:
-        """Keep the given contents' progress, all or none, while the session holds the pen and no outcome."""
+        """
+        Keep the given contents' progress, all or none, under the same conditions.
+
+        Never backwards: False where an earlier state, another value over a kept one, or another end would be written.
+        """
 
     def record_outcome(
         self, session_id: SessionId, updates: Sequence[ContentProgress], outcome: Outcome, now: datetime
     ) -> bool:
         """
         The final word, with the last progress, in one transaction: taken only where none is recorded, the request has
-        not expired and this session holds the pen.
+        not expired and this session holds the pen; Success only where every content is done.
         """
 
     def contents_in_use(self, content_ids: Sequence[ContentId]) -> set[ContentId]:

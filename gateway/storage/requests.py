@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -83,6 +83,17 @@ class SqlRequestStore:
     def update_session(self, session: SigningSession, now: datetime) -> bool:
         """See the door. A request past its time takes no more."""
         return self._update_one(requests.c.pen_session == session.id, now, rows.choice_row(session))
+
+    def keep_memo(
+        self, session_id: SessionId, memo: Mapping[str, str], now: datetime, *, consent: bytes | None
+    ) -> bool:
+        """See the door."""
+        holds = requests.c.pen_session == session_id
+        values: dict[str, Any] = {"pen_memo": dict(memo)}
+        if consent is not None:
+            holds = and_(holds, requests.c.pen_consent_nonce.is_(None))
+            values |= {"pen_consent_nonce": consent, "pen_consented": None}
+        return self._update_one(holds, now, values)
 
     def use_consent(self, session_id: SessionId, nonce: bytes, now: datetime) -> bool:
         """See the door. A request past its time takes no more."""

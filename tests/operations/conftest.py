@@ -140,6 +140,17 @@ class MemoryRequests:
             self.records[record.request.id] = replace(record, pen=session)
             return True
 
+    def keep_memo(self, session_id, memo, now, *, consent):
+        with self._lock:
+            record = self._held(session_id)
+            if record is None or (consent is not None and record.pen.consent_nonce is not None):
+                return False
+            pen = replace(record.pen, memo=dict(memo))
+            if consent is not None:
+                pen = replace(pen, consent_nonce=consent, consented=None)
+            self.records[record.request.id] = replace(record, pen=pen)
+            return True
+
     def use_consent(self, session_id, nonce, now):
         with self._lock:
             record = self._held(session_id)

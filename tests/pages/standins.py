@@ -94,6 +94,13 @@ class MemoryRequests:
     def update_session(self, session, now):
         return self._held(session.id) is not None and self._change(session.request_id, pen=session)
 
+    def keep_memo(self, session_id, memo, now, *, consent):
+        record = self._held(session_id)
+        if record is None or (consent is not None and record.pen.consent_nonce is not None):
+            return False
+        given_back = {} if consent is None else {"consent_nonce": consent, "consented": None}
+        return self._change(record.request.id, pen=replace(record.pen, memo=dict(memo), **given_back))
+
     def use_consent(self, session_id, nonce, now):
         record = self._held(session_id)
         if record is None or record.pen.consent_nonce != nonce:

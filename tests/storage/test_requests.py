@@ -479,3 +479,31 @@ def test_two_runs_at_once_let_go_of_everything_once(requests, make_request, at_o
 
     gone = at_once(run, run, run)
     assert sorted(chain(*gone)) == sorted(r.contents[0].content.content_id for r in made)
+
+
+def test_notes_are_kept_without_touching_anything_else_of_the_visit(requests, held, now):
+    """A slower tab must not bring back what another has changed meanwhile."""
+    _, session = held(1)
+    chosen = replace(session, instrument="device", consent_nonce=b"n" * 16)
+    requests.update_session(chosen, now)
+    assert requests.keep_memo(session.id, {"transaction": "t1"}, now, consent=None)
+    assert requests.get(session.request_id).pen == replace(chosen, memo={"transaction": "t1"})
+
+
+def test_a_consent_is_given_back_once_and_only_where_there_is_no_other(requests, held, now):
+    _, session = held(1)
+    requests.update_session(replace(session, consent_nonce=b"n" * 16), now)
+    assert not requests.keep_memo(session.id, {"a": "b"}, now, consent=b"n" * 16)
+    assert requests.use_consent(session.id, b"n" * 16, now)
+    assert requests.keep_memo(session.id, {"a": "b"}, now, consent=b"n" * 16)
+    pen = requests.get(session.request_id).pen
+    assert (pen.consent_nonce, pen.consented, pen.memo) == (b"n" * 16, None, {"a": "b"})
+    assert requests.use_consent(session.id, b"n" * 16, now)
+
+
+def test_notes_of_a_visit_that_was_superseded_are_not_kept(requests, held, now):
+    request, session = held(1)
+    other = replace(session, id=SessionId("other"), browser=b"y" * 32)
+    assert requests.take_pen(other, now, superseding=session.id)
+    assert not requests.keep_memo(session.id, {"a": "b"}, now, consent=None)
+    assert not requests.keep_memo(other.id, {"a": "b"}, request.expires, consent=None)

@@ -31,7 +31,7 @@ def outcome(engine, path: Path) -> str:
     return {0: "reject", 1: "yes" if True in holds else "no", 2: "mixed"}[len(holds)]
 
 
-@pytest.mark.skipif(not rows(), reason="the corpus of other projects' signatures is not at hand")
+@pytest.mark.skipif(not rows(), reason="../shared/corpus is not beside this checkout")
 def test_we_agree_with_the_projects_that_made_them(engine):
     """On every file: what is said to hold holds, and nothing else does."""
     disagreed = {}
@@ -43,7 +43,7 @@ def test_we_agree_with_the_projects_that_made_them(engine):
     assert disagreed == {}
 
 
-@pytest.mark.skipif(not rows(), reason="the corpus of other projects' signatures is not at hand")
+@pytest.mark.skipif(not rows(), reason="../shared/corpus is not beside this checkout")
 def test_no_file_that_is_said_to_be_modified_passes_for_unmodified(engine):
     """Hide-and-replace attacks, pages behind a signature, forms filled in without permission."""
     told = [row for row in rows() if row["pdf_modified"] == "yes"]

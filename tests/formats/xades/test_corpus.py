@@ -108,14 +108,14 @@ def identity(row: dict[str, str]) -> str:
     return f"{row['id']}-{row['expected']}"
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of signatures is not beside the repository")
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not beside this checkout")
 @pytest.mark.parametrize("row", detached_rows(), ids=identity)
 def test_detached_signatures_are_judged_as_their_makers_say(engine, row):
     signature = (CORPUS / row["file"]).read_bytes()
     assert holds(engine, signature, content_of(row, signature)) is (row["expected"] == "yes")
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of signatures is not beside the repository")
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not beside this checkout")
 @pytest.mark.parametrize("row", container_rows(), ids=identity)
 def test_signatures_in_containers_are_judged_as_their_makers_say(engine, row):
     """Where every signature in the container is over one member: read as what it is, a signature over its hash."""
@@ -130,7 +130,7 @@ def test_signatures_in_containers_are_judged_as_their_makers_say(engine, row):
     assert said == row["expected"]
 
 
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of signatures is not beside the repository")
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not beside this checkout")
 @pytest.mark.parametrize("row", [r for r in rows("xades") if r["kind"] != "detached"], ids=identity)
 def test_signatures_over_something_else_never_hold_over_a_hash(engine, row):
     """Enveloped, enveloping, hostile: whatever is in them, they are not over the hash of the caller."""
