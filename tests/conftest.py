@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from tests.postgresql import NOT_INSTALLED, Server, programs
+
 IN_CI = os.environ.get("CI") == "true"
 NOT_IN_THE_PROJECT = "../shared"
 """Reasons that name it are about development material that a checkout need not have, in CI either."""
@@ -33,3 +35,14 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("not tried on this machine")
         for reason, count in sorted(reasons.items()):
             terminalreporter.write_line(f"{count:4}  {reason.removeprefix('Skipped: ')}")
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """A server of this session's own."""
+    found = programs()
+    if found is None:
+        pytest.skip(NOT_INSTALLED)
+    server = Server(found)
+    yield server
+    server.stop()

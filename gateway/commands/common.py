@@ -23,6 +23,7 @@ class Exit(enum.IntEnum):
 
 
 DEFAULT_SETTINGS = Path("gateway.toml")
+DEMO_SETTINGS = Path("demo-data") / "gateway.toml"
 Config = Annotated[Path, Parameter(name="--config", help="The settings (gateway.toml).")]
 
 console = Console(highlight=False)
@@ -30,5 +31,12 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def settings_of(config: Path) -> Settings:
-    """The settings in *config*. Raises ``ConfigurationError``."""
+    """
+    The settings in *config*; where none was named and none is here, those of the demo, and it is said.
+
+    Raises ``ConfigurationError``.
+    """
+    if config == DEFAULT_SETTINGS and not config.exists() and DEMO_SETTINGS.exists():
+        errors.print(f"{DEFAULT_SETTINGS} is not here; using {DEMO_SETTINGS}", style="dim")
+        return load_settings(DEMO_SETTINGS)
     return load_settings(config)

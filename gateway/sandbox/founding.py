@@ -6,7 +6,9 @@ Run it in a process of its own: it opens the key store, and an HSM that was open
 
 from __future__ import annotations
 
+import json
 import secrets
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from cryptography import x509
 from gateway.app import House, new_id, utc_now
 from gateway.asn1.x509 import issuer_text, serial_text
 from gateway.domain.parties import Consumer, ConsumerId
-from gateway.errors import ConfigurationError
+from gateway.errors import ConfigurationError, GatewayError
 from gateway.sandbox import plan
 from gateway.sandbox.files import PRIVATE, write_file
 from gateway.sandbox.layout import DESCRIPTION, Sandbox, open_sandbox
@@ -158,3 +160,18 @@ def _register_consumer(house: House, sandbox: Sandbox) -> None:
         house.consumers.add(
             Consumer(ConsumerId(new_id()), CONSUMER_NAME, issuer, serial, return_origins=("http://localhost",))
         )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """``python -m gateway.sandbox.founding``, with the places as JSON: for ``running.set_up``."""
+    given = json.loads(arguments[0])
+    try:
+        found(Places(**{**given, "data": Path(given["data"])}))
+    except GatewayError as error:
+        sys.stderr.write(f"{str(error) or type(error).__name__}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

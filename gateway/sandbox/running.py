@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
 import signal
 import socket
@@ -11,11 +11,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
+from dataclasses import asdict
 from pathlib import Path
 
-from gateway.errors import ConfigurationError, GatewayError
-from gateway.sandbox.founding import Places, found
+from gateway.errors import ConfigurationError
+from gateway.sandbox.founding import Places
 from gateway.sandbox.layout import Sandbox, open_sandbox
 
 _START_S = 60
@@ -30,28 +30,17 @@ def set_up(places: Places) -> Sandbox:
 
     Raises ``ConfigurationError`` with what was wrong.
     """
-    context = multiprocessing.get_context("fork")
-    receiving, sending = context.Pipe(duplex=False)
-    process = context.Process(target=_found, args=(places, sending))
-    process.start()
-    sending.close()
-    try:
-        problem = receiving.recv()
-    except EOFError:
-        problem = f"the sandbox in {places.data} could not be set up"
-    process.join()
-    if problem is not None:
-        raise ConfigurationError(problem)
+    command = [
+        sys.executable,
+        "-m",
+        "gateway.sandbox.founding",
+        json.dumps({**asdict(places), "data": str(places.data)}),
+    ]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)  # noqa: S603 - ourselves
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-_LOG_LINES:]
+        raise ConfigurationError("\n".join(last) or f"the sandbox in {places.data} could not be set up")
     return open_sandbox(places.sandbox_folder)
-
-
-def _found(places: Places, answer: Connection) -> None:
-    try:
-        found(places)
-    except GatewayError as error:
-        answer.send(str(error) or type(error).__name__)
-    else:
-        answer.send(None)
 
 
 @contextmanager

@@ -67,15 +67,28 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="session", params=["files", pytest.param("softhsm", marks=pytest.mark.softhsm)])
+KINDS = [
+    "files",
+    pytest.param("softhsm", marks=pytest.mark.softhsm),
+    pytest.param("postgresql", marks=pytest.mark.postgresql),
+]
+
+
+@pytest.fixture(scope="session", params=KINDS)
 def town(request, tmp_path_factory):
-    """Signers' keys on files, then on SoftHSM2: the same gateway through the same door."""
+    """Signers' keys on files and on SoftHSM2, rows in SQLite and in PostgreSQL: the same gateway by the same doors."""
     hsm = request.param == "softhsm"
     if hsm and shutil.which("softhsm2-util") is None:
         pytest.skip("SoftHSM2 is not installed: apt-get install softhsm2")
+    environment = dict(WORKERS)
+    if request.param == "postgresql":
+        environment["GATEWAY_STORAGE__DATABASE"] = request.getfixturevalue("postgresql").create()
     places = Places(tmp_path_factory.mktemp(request.param) / "data", *free_ports(3), hsm=hsm)
-    sandbox = set_up(places)
-    with served(places, sandbox, WORKERS) as pid:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        sandbox = set_up(places)
+    with served(places, sandbox, environment) as pid:
         yield Town(places, sandbox, pid)
 
 

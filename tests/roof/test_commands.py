@@ -35,6 +35,17 @@ def test_settings_that_cannot_be_read_are_exit_code_two_and_named(run, tmp_path)
     assert "nowhere.toml: cannot be read" in err
 
 
+def test_without_settings_of_its_own_a_folder_has_those_of_the_demo_and_it_is_said(run, places, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run("persons", config=False)
+    assert (code, "gateway.toml: cannot be read" in err) == (2, True)
+    (tmp_path / "demo-data").symlink_to(places.data)
+    code, out, err = run("persons", config=False)
+    assert code == 0
+    assert PERSONS[0].personal_identifier in out
+    assert "gateway.toml is not here; using demo-data/gateway.toml" in err
+
+
 def test_the_configuration_page_is_what_the_command_prints():
     """docs/configuration.md, made with ./gw settings."""
     assert (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8") == reference()
