@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
-from gateway.domain.certificates import SigningCertificate, certificate_matches_person
+from gateway.domain.certificates import SigningCertificate
 from gateway.domain.contents import ContentType
 from gateway.domain.messages import MessageKey
 from gateway.domain.requests import (
@@ -30,11 +30,8 @@ from gateway.domain.requests import (
 )
 from gateway.domain.sessions import SessionId, SigningSession
 from gateway.domain.signatures import PreparedSignature, SignatureValue
-from gateway.domain.verdicts import Trust
 from gateway.errors import (
     AlreadyFinished,
-    AuthorityUnavailable,
-    CertificateUnusable,
     ConsentMismatch,
     InstrumentUnavailable,
     SessionSuperseded,
@@ -55,18 +52,9 @@ from gateway.instruments.api import (
 )
 from gateway.operations.completion import Completion, pack_state, unpack_state
 from gateway.operations.consent import consent_token
+from gateway.operations.signer_certificates import SignerCertificates
 from gateway.storage.api import ContentStore, RequestRecord, RequestStore
-from gateway.trust.api import CertificateJudge, Purpose
-
-_REFUSALS = {
-    Trust.NO_PATH: "certificate-not-trusted",
-    Trust.CHAIN_INVALID: "certificate-not-trusted",
-    Trust.REVOKED: "certificate-revoked",
-    Trust.ON_HOLD: "certificate-suspended",
-    Trust.EXPIRED: "certificate-expired",
-    Trust.NOT_YET_VALID: "certificate-not-yet-valid",
-    Trust.WRONG_USAGE: "certificate-wrong-usage",
-}
+from gateway.trust.api import CertificateJudge
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +113,11 @@ class Signing:
         self._contents = contents
         self._engines = engines
         self.instruments = instruments
-        self._judge = judge
+        self._may_sign = SignerCertificates(judge, status_fresh_within)
         self._completion = completion
         self._read_certificate = read_certificate
         self._clock = clock
         self._new_id = new_id
-        self._status_fresh_within = status_fresh_within
 
     def standing(self, request_id: RequestId, browser: bytes | None) -> Standing:
         """How the request stands; changes nothing. *browser*: SHA-256 of its secret. Raises ``RequestNotFound``."""
@@ -180,7 +167,7 @@ class Signing:
             self._remember(session, chosen)
             return chosen
         if chosen.certificate is not None:
-            self._check_certificate(standing.record, chosen.certificate)
+            self._may_sign(standing.record.request, chosen.certificate, self._clock())
         session = replace(
             session,
             instrument=instrument,
@@ -295,7 +282,7 @@ class Signing:
         with device:
             if session.certificate is not None and device.certificate.der != session.certificate:
                 raise ConsentMismatch
-            self._check_certificate(standing.record, device.certificate)
+            self._may_sign(standing.record.request, device.certificate, self._clock())
             if not self._requests.use_consent(session.id, nonce, self._clock()):
                 self._pen_of(self._pending(session.request_id, session.browser))
                 raise ConsentMismatch
@@ -325,39 +312,6 @@ class Signing:
 
     def _visit(self, standing: Standing, address: str) -> Visit:
         return Visit(self._clock(), address, standing.record.request.expected_signer)
-
-    def _check_certificate(self, record: RequestRecord, certificate: SigningCertificate) -> None:
-        """ExpectedSigner, validity, key usage, path and revocation, before anything is signed."""
-        now = self._clock()
-        if not certificate.may_sign or certificate.key_algorithm is None:
-            raise CertificateUnusable("certificate-wrong-usage")
-        if now < certificate.not_before:
-            raise CertificateUnusable("certificate-not-yet-valid")
-        if now > certificate.not_after:
-            raise CertificateUnusable("certificate-expired")
-        verdict = self._judge.judge(
-            certificate.der,
-            Purpose.SIGNING,
-            at=now,
-            now=now,
-            others=certificate.chain,
-            fresh_within=self._status_fresh_within,
-        )
-        expected = record.request.expected_signer
-        if (
-            expected is not None
-            and expected.personal_identifier is not None
-            and not certificate_matches_person(
-                certificate.serial_number_attribute,
-                expected.personal_identifier,
-                plain_number_trusted=verdict.plain_number_trusted,
-            )
-        ):
-            raise CertificateUnusable("other-person")
-        if verdict.trust is Trust.STATUS_UNKNOWN:
-            raise AuthorityUnavailable("certificate status", verdict.detail)
-        if verdict.trust is not Trust.GOOD:
-            raise CertificateUnusable(_REFUSALS[verdict.trust])
 
     def _sign_batch(self, record: RequestRecord, session: SigningSession, device: SigningDevice) -> Interaction | None:
         """Prepare and sign every content that still waits; the values are stored before anything else happens."""

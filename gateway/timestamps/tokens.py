@@ -11,10 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from gateway.asn1 import der
+from gateway.asn1.ber import definite
 from gateway.errors import UnreadableSignature
 from gateway.timestamps import algorithms
 from gateway.timestamps.api import TokenReading
-from gateway.timestamps.ber import definite
 from gateway.timestamps.structure import CertificateReference, SignerName, TokenStructure, take_apart
 from gateway.timestamps.values import NotReadable, scheme_of, value_holds
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 
 from gateway.asn1 import der
+from gateway.asn1.ber import definite
 from gateway.domain.contents import DigestAlgorithm
 from gateway.timestamps import algorithms
 from gateway.timestamps.algorithms import children_of
-from gateway.timestamps.ber import definite
 
 _VERSION = der.integer(1)
 _CERTIFICATES_WANTED = der.tlv(der.BOOLEAN, b"\xff")

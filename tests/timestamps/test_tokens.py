@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.asn1 import der
+from gateway.asn1.ber import definite
 from gateway.domain.certificates import KeyAlgorithm
 from gateway.domain.contents import DigestAlgorithm
 from gateway.domain.signatures import DataToBeSigned
 from gateway.errors import UnreadableSignature
-from gateway.timestamps.ber import definite
 from gateway.timestamps.tokens import TOKEN_LIMIT
 
 IMPRINT = hashlib.sha256(b"stamped").digest()
@@ -307,7 +307,7 @@ def test_octets_in_pieces_are_put_together_in_elements_of_definite_length_too():
         0x24, der.octet_string(b"one "), der.tlv(0x24, der.octet_string(b"two "), der.octet_string(b"three"))
     )
     assert definite(der.sequence(pieces)) == der.sequence(der.octet_string(b"one two three"))
-    with pytest.raises(ValueError, match="not the expected element"):
+    with pytest.raises(ValueError, match="BER: not an OCTET STRING"):
         definite(der.tlv(0x24, der.integer(1)))
 
 

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_dss_signature
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from gateway.asn1 import der
 from gateway.formats.pades.streams import finished, new_hash
@@ -86,7 +85,6 @@ _SCHEMES: dict[str, tuple[str, str | None]] = {
 }
 _PSS = "1.2.840.113549.1.1.10"
 _MGF1 = "1.2.840.113549.1.1.8"
-_RSA_KEYS = ("1.2.840.113549.1.1.1", _PSS)
 
 
 class Scheme(NamedTuple):
@@ -141,32 +139,6 @@ def _pss(parameters: bytes) -> Scheme:
     if not 0 <= salt <= 512:
         raise ValueError("salt length out of bounds")
     return Scheme("pss", digest, mask, salt)
-
-
-def public_key(certificate: bytes) -> PublicKeyTypes | None:
-    """
-    The public key of a certificate in DER, whatever else is odd about that; None where it cannot be used.
-
-    A modulus that was encoded as a negative number (old Estonian certificates) is read as the number that was meant.
-    """
-    try:
-        members = list(next(der.whole(certificate, der.SEQUENCE).children()).children())
-        position = 6 if members[0].tag == 0xA0 else 5
-        info = members[position]
-        try:
-            return load_der_public_key(info.encoded)
-        except (ValueError, UnsupportedAlgorithm):
-            return _unsigned_rsa(info)
-    except (ValueError, IndexError, StopIteration, UnsupportedAlgorithm):
-        return None
-
-
-def _unsigned_rsa(info: der.Element) -> rsa.RSAPublicKey | None:
-    algorithm, bits = info.children()
-    if der.read_oid(next(algorithm.children())) not in _RSA_KEYS or bits.body[:1] != b"\0":
-        return None
-    modulus, exponent = der.whole(bits.body[1:], der.SEQUENCE).children()
-    return rsa.RSAPublicNumbers(int.from_bytes(exponent.body), int.from_bytes(modulus.body)).public_key()
 
 
 def value_holds(key: PublicKeyTypes, scheme: Scheme, value: bytes, octets: bytes | None, digest: bytes | None) -> bool:

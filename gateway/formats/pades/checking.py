@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.asn1 import der
+from gateway.asn1.public_keys import public_key_of
 from gateway.domain.contents import DigestAlgorithm
 from gateway.domain.verdicts import IntegrityFailure
-from gateway.formats.pades.algorithms import Scheme, digest_name, public_key, scheme_of, value_holds
+from gateway.formats.pades.algorithms import Scheme, digest_name, scheme_of, value_holds
 from gateway.formats.pades.cms_reading import (
     ALGORITHM_PROTECTION,
     CONTENT_TYPE,
@@ -100,7 +101,7 @@ def _failure(
             return IntegrityFailure.FORMAT
         if content is None or not hmac.compare_digest(named, der.octet_string(content)):
             return IntegrityFailure.DIGEST
-    key = public_key(certificate)
+    key = public_key_of(certificate)
     if key is None:
         return IntegrityFailure.VALUE
     own_digest = content if signed.signed_octets is None else None

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.asn1 import der
+from gateway.asn1.ber import BerReader, Node, is_der
 from gateway.formats.pades.algorithms import digest_name
-from gateway.formats.pades.ber import BerReader, Node, is_der
 
 ID_DATA = "1.2.840.113549.1.7.1"
 TST_INFO = "1.2.840.113549.1.9.16.1.4"

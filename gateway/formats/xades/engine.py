@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import BinaryIO
 
+from gateway.asn1.public_keys import public_key_of
 from gateway.domain.contents import ContentDigest
 from gateway.domain.signatures import PreparedSignature, SignatureValue
 from gateway.domain.verdicts import IntegrityVerdict
@@ -14,7 +15,6 @@ from gateway.formats.api import SignatureParameters
 from gateway.formats.xades import writing
 from gateway.formats.xades.parsing import parse, read_bounded
 from gateway.formats.xades.reading import judge_document
-from gateway.formats.xades.values import public_key_of
 
 
 class XadesEngine:

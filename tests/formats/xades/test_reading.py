@@ -16,10 +16,10 @@ from lxml import etree
 from signxml import SignatureReference, methods
 from signxml.xades import XAdESDataObjectFormat, XAdESSigner
 
+from gateway.asn1.public_keys import public_key_of
 from gateway.domain.contents import DigestAlgorithm
 from gateway.domain.verdicts import IntegrityFailure, SignatureKind
 from gateway.errors import UnreadableSignature
-from gateway.formats.xades import values
 
 HASH = hashlib.sha256(b"what was signed").digest()
 MORE = "http://www.w3.org/2001/04/xmldsig-more#"
@@ -357,7 +357,7 @@ def test_a_negative_modulus_is_read_as_the_number_that_was_meant(stranger, signe
     der = der[:2] + (int.from_bytes(der[2:4]) - 1).to_bytes(2) + der[4:6] + inner.to_bytes(2) + der[8:]
     with pytest.raises(ValueError):
         x509.load_der_x509_certificate(der).public_key()
-    key = values.public_key_of(der)
+    key = public_key_of(der)
     assert isinstance(key, rsa.RSAPublicKey)
     text = stranger.draft(der, HASH, method=f"{MORE}rsa-sha256")
     assert state(read(stranger.seal(text, stranger.pkcs1(signer.key)), HASH)) == HOLDS

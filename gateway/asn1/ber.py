@@ -1,4 +1,8 @@
-"""BER read leniently but within bounds (X.690 § 8), for CMS that others wrote; and whether octets are DER (§ 10)."""
+"""
+BER within bounds (X.690 § 8), for what others wrote: read leniently, rewritten as DER, told from DER (§ 10).
+
+Some authorities write lengths that are not said beforehand, and octet strings in pieces.
+"""
 
 from __future__ import annotations
 
@@ -94,6 +98,36 @@ class BerReader:
         if node.tag != der.OCTET_STRING | _CONSTRUCTED or depth > _DEEPEST:
             raise ValueError("BER: not an OCTET STRING")
         return b"".join(self.octets(piece, depth + 1) for piece in self.children(node))
+
+
+def definite(data: bytes) -> bytes:
+    """
+    The one element that *data* is, with definite lengths and octet strings in one piece.
+
+    Only what BER adds is rewritten. Everything else stays byte for byte as it is, certificates above all, for their
+    hashes are signed.
+
+    Raises:
+        ValueError: Cut short, something behind it, too much of it, or a tag of more than one byte.
+
+    """
+    reader = BerReader()
+    node = reader.read(data)
+    if node.end != len(data):
+        raise ValueError("BER: more than one element")
+    return _rewritten(reader, node, _DEEPEST)
+
+
+def _rewritten(reader: BerReader, node: Node, depth: int) -> bytes:
+    if not node.tag & _CONSTRUCTED:
+        return node.encoded
+    if depth == 0:
+        raise ValueError("BER: too much")
+    if node.tag == der.OCTET_STRING | _CONSTRUCTED:
+        return der.octet_string(reader.octets(node))
+    children = b"".join(_rewritten(reader, child, depth - 1) for child in reader.children(node))
+    same = node.end == node.content_end and children == node.body
+    return node.encoded if same else der.tlv(node.tag, children)
 
 
 def is_der(data: bytes, budget: int = 200_000) -> bool:
