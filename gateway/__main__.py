@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from gateway import __version__
 from gateway.commands import administration, checking, demonstrating, reference, serving, verifying
@@ -16,12 +16,20 @@ HELP = """A self-hosted gateway for electronic signatures, wire-compatible with 
 
 Exit codes: 0 done; 1 the answer is no (a check failed, a demo line is wrong); 2 wrong usage or configuration, or
 something that must be installed is missing.
+
+For developers: gw test [--system] runs every check, gw bench NAME measures.
 """
 
 
 def build() -> App:
     """The command line's parser."""
-    app = App(name="gw", help=HELP, version=__version__, help_on_error=False)
+    app = App(
+        name="gw",
+        help=HELP,
+        version=__version__,
+        help_on_error=False,
+        default_parameter=Parameter(negative=()),  # no --no-once beside --once
+    )
     for command in (
         demonstrating.demo,
         serving.serve,
