@@ -10,8 +10,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import job
+import soap
 
-BENCHES = {"job": job.measure}
+BENCHES = {"job": job.measure, "soap": soap.measure}
 
 
 def main() -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from gateway import __version__
-from gateway.commands import administration, checking, demonstrating, reference, serving, verifying
+from gateway.commands import administration, checking, demonstrating, linting, reference, serving, verifying
 from gateway.commands.common import Exit, errors
 from gateway.errors import ConfigurationError, GatewayError
 
@@ -36,6 +36,7 @@ def build() -> App:
         checking.check,
         reference.settings,
         verifying.verify,
+        linting.lint,
         administration.persons,
         administration.maintain,
         administration.migrate,

@@ -70,9 +70,24 @@ def read_envelope(
         InvalidRequest: it is one, and a member of the contract cannot be accepted.
 
     """
-    target: Any = _Target(action or None, rules, deposits, named)
+    target = Target(action or None, rules, deposits, named)
+    try:
+        return parse_into(target, pieces, charset)
+    finally:
+        target.let_go()
+
+
+def parse_into(target: Target, pieces: Iterable[bytes], charset: str | None) -> ReadMessage:
+    """
+    Drive *target* by a message that arrives in *pieces*; what it read.
+
+    Raises:
+        MessageRefused: the message is not well-formed, empty or without a Body; or whatever *target* refuses.
+
+    """
+    driven: Any = target  # lxml's own type of targets asks for another signature
     parser = etree.XMLParser(
-        target=target,
+        target=driven,
         encoding="utf-8",
         resolve_entities=False,
         load_dtd=False,
@@ -90,8 +105,6 @@ def read_envelope(
         message = parser.close()
     except etree.LxmlError:
         raise _not_well_formed() from None
-    finally:
-        target.let_go()
     if any(entry.level >= etree.ErrorLevels.ERROR for entry in parser.feed_error_log):
         # The parser goes on after errors of namespaces: it drops an undeclared prefix, and one of two equal attributes.
         raise _not_well_formed()
@@ -100,7 +113,7 @@ def read_envelope(
     return message
 
 
-class _Target:
+class Target:
     """What lxml calls while it parses."""
 
     def __init__(

@@ -55,7 +55,7 @@ class ReadMessage:
 
 
 @dataclass(slots=True)
-class _Level:
+class Level:
     """An element that is open."""
 
     shape: Shape
@@ -87,7 +87,7 @@ class BodyReader:
         self._text_left = limits.text
         self._skipped = 0
         self._root = etree.Element(f"{{{NAMESPACE}}}{operation.name}")
-        self._levels = [_Level(operation, self._root, "", nil=False)]
+        self._levels = [Level(operation, self._root, "", nil=False)]
         self._operation = operation
 
     def start(self, namespace: str, name: str, attributes: Mapping[str, str], namespace_of: PrefixOf) -> None:
@@ -108,7 +108,7 @@ class BodyReader:
         path = self._place(parent, shape)
         nil = self._attributes(path, shape, attributes, namespace_of)
         element = etree.SubElement(parent.element, f"{{{NAMESPACE}}}{name}")
-        level = _Level(shape, element, path, nil)
+        level = Level(shape, element, path, nil)
         if nil:
             element.set(_NIL, "true")
         elif shape.kind is Kind.BINARY:
@@ -162,7 +162,7 @@ class BodyReader:
         self._binaries[reference] = binary
         return reference
 
-    def _unknown(self, parent: _Level, namespace: str, name: str, *, known: bool) -> None:
+    def _unknown(self, parent: Level, namespace: str, name: str, *, known: bool) -> None:
         """Whether an element that is not the contract's may be passed over."""
         if known and not namespace:
             reason = f"is sent without a namespace; elements of this contract are qualified by {NAMESPACE}"
@@ -170,7 +170,7 @@ class BodyReader:
         if self._strict:
             raise InvalidRequest(_name(parent), f"holds the unknown element {name[:64]}")
 
-    def _place(self, parent: _Level, shape: Shape) -> str:
+    def _place(self, parent: Level, shape: Shape) -> str:
         """The path of a member that comes now; refuses it where it may not come now."""
         if parent.shape.kind is Kind.ARRAY:
             index, parent.items = parent.items, parent.items + 1
@@ -217,7 +217,7 @@ class BodyReader:
             return
         raise InvalidRequest(path, f"states another xsi:type than {shape.type_name}")
 
-    def _complete(self, level: _Level) -> None:
+    def _complete(self, level: Level) -> None:
         for member in level.shape.members.values():
             # Structures and texts that are missing are the operation's question, which knows when they may be.
             if member.required and member.name not in level.seen and (self._strict or not member.nillable):
@@ -245,5 +245,5 @@ def _below(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def _name(level: _Level) -> str:
+def _name(level: Level) -> str:
     return level.path or level.shape.name

@@ -25,6 +25,8 @@ from gateway.soap.shapes import Kind, Shape, shape_of
 _PREFIXES = {"s": ENVELOPE_NAMESPACE, None: NAMESPACE, "i": XSI_NAMESPACE}
 """As a WCF server writes them; the default one lets the whole body do without prefixes."""
 
+_NIL = f"{{{XSI_NAMESPACE}}}nil"
+
 
 class HardenedSoap11(Soap11):
     """Soap11 with its reading replaced and its writing of binary members and nils changed."""
@@ -33,6 +35,7 @@ class HardenedSoap11(Soap11):
         self._limits = limits
         self._strict = strict
         self._rules: ReadingRules | None = None
+        self._members: dict[Any, dict[str, tuple[Any, Any]]] = {}
         super().__init__()
         self.deserialization_handlers[ByteArray] = self.binary_from_element
         self.deserialization_handlers[EnumBase] = self.value_from_element
@@ -44,7 +47,7 @@ class HardenedSoap11(Soap11):
         """Once the application is complete, its operations are what is read; Spyne's constructor comes without one."""
         super().set_app(value)
         if value is not None:
-            self._rules = ReadingRules(_operations(value), self._limits, self._strict)
+            self._rules = ReadingRules(operations_of(value), self._limits, self._strict)
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ARG002 - Spyne's signature
         """Read the call's body into the small tree."""
@@ -69,6 +72,35 @@ class HardenedSoap11(Soap11):
         """The answer, its binary members still to be produced."""
         call: Call = ctx.udc
         ctx.out_string = call.places.answer(etree.tostring(ctx.out_document, encoding="utf-8"))
+
+    def complex_from_element(self, ctx: Any, cls: Any, element: Any) -> Any:
+        """
+        An object of a structure that the reader has checked: each member is known, comes once and is of its kind.
+
+        Spyne's own way asks again for every member of every object what the contract settled once.
+        """
+        members = self._members.get(cls)
+        if members is None:
+            members = self._members[cls] = self._readers(cls)
+        plain = cls.__orig__ or cls  # as Spyne has it: an object is of the type that was customized
+        made = plain.__new__(plain)
+        values = made.__dict__
+        values.update(dict.fromkeys(members))
+        for child in element:
+            name = child.tag.rpartition("}")[2]
+            type_, read = members[name]
+            values[name] = None if _NIL in child.attrib else read(ctx, type_, child)
+        return made
+
+    def array_from_element(self, ctx: Any, cls: Any, element: Any) -> list[Any]:
+        """The items of an array; a nil one is None."""
+        (item,) = cls.get_flat_type_info(cls).values()
+        return [None if _NIL in child.attrib else self.complex_from_element(ctx, item, child) for child in element]
+
+    def _readers(self, cls: Any) -> dict[str, tuple[Any, Any]]:
+        """Types of a structure's members, and what makes their values of elements."""
+        types = cls.get_flat_type_info(cls).items()
+        return {name: (type_, self.deserialization_handlers[type_]) for name, type_ in types}
 
     def binary_from_element(self, ctx: Any, _cls: Any, element: Any) -> Any:
         """The decoded bytes that an element refers to."""
@@ -123,7 +155,7 @@ class SoapServer(ServerBase):  # type: ignore[misc] # Spyne has no types
     @property
     def operation_names(self) -> frozenset[str]:
         """Local names."""
-        return frozenset(_operations(self.app))
+        return frozenset(operations_of(self.app))
 
     def answer(self, call: Call) -> bytes | StreamedAnswer:
         """
@@ -164,7 +196,7 @@ def soap_server(limits: SoapLimits, *, strict: bool) -> SoapServer:
     return SoapServer(application)
 
 
-def _operations(application: Any) -> dict[str, Shape]:
+def operations_of(application: Any) -> dict[str, Shape]:
     """The shapes of the operations' elements by name."""
     shapes = {}
     for descriptors in application.interface.service_method_map.values():

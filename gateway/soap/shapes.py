@@ -37,11 +37,11 @@ class Shape:
     type_name: str = ""
     values: tuple[str, ...] = ()
     members: dict[str, Shape] = field(default_factory=dict)
+    has_members: bool = field(init=False)
+    """Whether it holds elements and no text; asked several times for every element of a message."""
 
-    @property
-    def has_members(self) -> bool:
-        """Whether it holds elements and no text."""
-        return self.kind in (Kind.STRUCTURE, Kind.ARRAY)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "has_members", self.kind in (Kind.STRUCTURE, Kind.ARRAY))
 
 
 def shape_of(name: str, cls: Any, position: int = 0) -> Shape:

@@ -19,7 +19,18 @@ ROOT = Path(__file__).parents[2]
 def test_help_names_every_command_and_the_exit_codes(run):
     code, out, _ = run("--help", config=False)
     assert code == 0
-    for command in ("demo", "serve", "check", "consumers", "persons", "verify", "maintain", "migrate", "settings"):
+    for command in (
+        "demo",
+        "serve",
+        "check",
+        "consumers",
+        "persons",
+        "verify",
+        "lint",
+        "maintain",
+        "migrate",
+        "settings",
+    ):
         assert command in out
     assert "Exit codes" in out
 
