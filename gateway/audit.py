@@ -36,6 +36,7 @@ class AuditRecord:
 def configure_logging(level: str = "INFO") -> None:
     """One JSON object per line on standard error, for this process."""
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # tells its context at every look
     structlog.configure(
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -22,6 +22,7 @@ from urllib.parse import unquote_to_bytes
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from gateway.app import WsgiApplication, pages_application, soap_application
 from gateway.audit import configure_logging
@@ -155,6 +156,18 @@ def from_proxy(application: WsgiApplication, header: str = "X-Client-Address") -
     return addressed
 
 
+class QuietLogger(Logger):  # type: ignore[misc] # gunicorn is untyped
+    """Gunicorn's own words without what callers sent: it quotes request lines, headers and addresses otherwise."""
+
+    def warning(self, msg: str, *_args: object, **_options: object) -> None:
+        """Warnings are about what a caller did; the audit records say what matters of it."""
+
+    def exception(self, msg: str, *_args: object, **_options: object) -> None:  # noqa: ARG002 - gunicorn's
+        """The class of what went wrong, without the trace and without *msg*'s values."""
+        kind = sys.exc_info()[0]
+        super().error("request could not be handled: %s", kind.__name__ if kind is not None else "unknown")
+
+
 class _Master(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
     """Gunicorn's master for one listener, configured here and by no file."""
 
@@ -172,8 +185,13 @@ class _Master(BaseApplication):  # type: ignore[misc] # gunicorn is untyped
             "timeout": 120,
             "graceful_timeout": _GRACEFUL_S,
             "keepalive": 15,
-            "umask": 0o077,
-            "loglevel": "warning",
+            # A unix socket is for the proxy's group too; gunicorn's warnings quote callers' bytes and addresses.
+            "umask": 0o007 if self._listener.bind.startswith("unix:") else 0o077,
+            "loglevel": "error",
+            "logger_class": QuietLogger,
+            # Nobody before us sets paths or schemes: the settings say what browsers see.
+            "forwarder_headers": "",
+            "forwarded_allow_ips": "",
             "control_socket_disable": True,
             "proc_name": f"msign-gateway {self._listener.name}",
             "limit_request_line": 8190,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 from cyclopts import App, Parameter
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.app import House, new_id
 from gateway.asn1.x509 import issuer_text, serial_text
@@ -54,7 +54,8 @@ def add(
 @consumers.command(name="list")
 def list_(*, config: Config = DEFAULT_SETTINGS) -> int:
     """List all consumers."""
-    table = Table("name", "serial", "issuer", "return origins", "addresses", "state")
+    columns = [Column(name, overflow="fold") for name in ("name", "serial", "issuer", "return origins", "addresses")]
+    table = Table(*columns, "state")
     for c in House(settings_of(config)).consumers.all():
         state = "enabled" if c.enabled else "disabled"
         table.add_row(c.name, c.serial, c.issuer, "\n".join(c.return_origins), "\n".join(c.addresses) or "any", state)
@@ -85,14 +86,15 @@ def maintain(*, config: Config = DEFAULT_SETTINGS) -> int:
     report = House(settings_of(config)).maintenance()
     console.print(
         f"let go: {report.requests} requests past their retention with {report.contents_of_requests} contents, "
-        f"{report.orphaned_contents} contents that nobody claimed"
+        f"{report.orphaned_contents} contents that nobody claimed",
+        soft_wrap=True,
     )
     return Exit.DONE
 
 
 def migrate(*, config: Config = DEFAULT_SETTINGS) -> int:
     """Bring the database to this version's shape."""
-    console.print(migrate_database(House(settings_of(config)).database), markup=False)
+    console.print(migrate_database(House(settings_of(config)).database), markup=False, soft_wrap=True)
     return Exit.DONE
 
 

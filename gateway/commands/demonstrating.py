@@ -19,7 +19,7 @@ from gateway.demo.story import Story
 from gateway.sandbox.founding import Places
 from gateway.sandbox.layout import Sandbox
 from gateway.sandbox.persons import PERSONS, table
-from gateway.sandbox.running import LOG, served, set_up
+from gateway.sandbox.running import LOG, refuse_used, served, set_up
 
 Port = Annotated[int, Parameter(help="On 127.0.0.1.")]
 
@@ -38,6 +38,9 @@ def demo(
     """Set a sandbox up, play an e-service and a signer against it, and keep serving until interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     places = Places(data.absolute(), soap_port, page_port, sandbox_port, hsm)
+    refuse_used({"--soap-port": soap_port, "--page-port": page_port})
+    if not places.sandbox_folder.exists():
+        refuse_used({"--sandbox-port": sandbox_port})  # certificates will name it, so it is looked at before
     console.print("sandbox: keys, certificates, persons …", end=" ")
     began = time.monotonic()
     sandbox = set_up(places)

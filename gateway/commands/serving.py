@@ -20,7 +20,8 @@ def serve(*, config: Config = DEFAULT_SETTINGS) -> int:
     if sandbox is not None:
         wanted.append(sandbox)
     settings.pages.secret_key()
-    database = House(settings).database
-    check_database(database)
-    database.dispose()  # no connection crosses the fork
+    house = House(settings)
+    _ = house.judge, house.authority, house.key_store  # what is missing is said here, once, and not by every worker
+    check_database(house.database)
+    house.database.dispose()  # no connection crosses the fork
     return serve_listeners(wanted, settings.log_level)

@@ -37,8 +37,8 @@ class Login(enum.Enum):
     """How a module answered a login; whatever is not named here is ``OTHER``."""
 
     DONE = "done"
-    PIN_REFUSED = "the token refuses the operator's PIN"
-    PIN_LOCKED = "the operator's PIN is locked on the token"
+    PIN_REFUSED = "the token refuses the service's PIN"
+    PIN_LOCKED = "the service's PIN is locked on the token"
     PIN_NOT_SET = "the token has no user PIN yet"
     OTHER = "the token does not let us log in"
 

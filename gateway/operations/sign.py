@@ -11,14 +11,15 @@ The sign page's work: carry one signer's visit as far as it goes.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from gateway.domain.certificates import SigningCertificate
-from gateway.domain.contents import ContentType
+from gateway.domain.contents import ContentDigest, ContentType, StoredContent
 from gateway.domain.messages import MessageKey
 from gateway.domain.requests import (
     ContentProgress,
@@ -353,6 +354,7 @@ class Signing:
             parameters = SignatureParameters(certificate, signing_time, self._new_id(), record.request.signature_reason)
             try:
                 with self._completion.content(content.content) as source:
+                    _require_as_shown(content.content, source)
                     prepared[content.index] = engine.prepare(source, parameters)
             except UnsignableDocument:
                 failed.append(ContentProgress(content.index, ContentState.FAILED, MessageKey.DOCUMENT_UNSIGNABLE))
@@ -390,6 +392,15 @@ def _progress(
         value=value.octets if value is not None else None,
         certificate=certificate.der,
     )
+
+
+def _require_as_shown(content: ContentDigest | StoredContent, source: ContentDigest | BinaryIO) -> None:
+    """What lies in the store must be what the consent names (decision 6). Raises ``UnsignableDocument``."""
+    if isinstance(content, StoredContent) and not isinstance(source, ContentDigest):
+        found = hashlib.file_digest(source, "sha256").digest()  # type: ignore[arg-type] # any binary stream will do
+        source.seek(0)
+        if not hmac.compare_digest(found, content.sha256):
+            raise UnsignableDocument("is not the document that was posted")
 
 
 def _message_of(declined: SigningDeclined) -> MessageKey:

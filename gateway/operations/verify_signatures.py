@@ -38,7 +38,7 @@ from gateway.domain.verification import (
     VerificationRequest,
     VerificationResult,
 )
-from gateway.errors import InvalidRequest, UnreadableSignature
+from gateway.errors import InvalidRequest, ServiceBusy, UnreadableSignature
 from gateway.formats.api import SignatureEngine
 from gateway.operations.post_sign_request import check_correlation_ids
 from gateway.storage.api import ContentStore
@@ -89,6 +89,7 @@ class VerifySignatures:
 
         Raises:
             InvalidRequest: A field cannot be accepted; names it, with the content's index.
+            ServiceBusy: Too many documents are being read.
 
         """
         try:
@@ -145,6 +146,8 @@ class VerifySignatures:
             return verify()
         except UnreadableSignature:
             return VerificationResult(correlation_id, (), MessageKey.UNREADABLE)
+        except ServiceBusy:
+            raise  # "try again" is no verdict
         except Exception:
             with suppress(Exception), audited("verify_content"):
                 raise

@@ -244,6 +244,8 @@ class SignViews:
 
     def _signed(self, turn: Turn, found: Finished | TryAgain | Interaction, token: str) -> ResponseReturnValue:
         """Where a POST of the consent leads."""
+        if turn.record is not None:
+            turn.record.note(ended=type(found).__name__, problem=found.problem if isinstance(found, Ask) else None)
         if isinstance(found, Finished):
             return self._to("result", turn)
         if isinstance(found, TryAgain):

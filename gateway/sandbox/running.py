@@ -55,10 +55,10 @@ def served(places: Places, sandbox: Sandbox, environment: Mapping[str, str] | No
 
     """
     ports = {"--soap-port": places.soap_port, "--page-port": places.page_port, "--sandbox-port": sandbox.port}
-    _refuse_used(ports)
+    refuse_used(ports)
     log = places.data / LOG
     command = [sys.executable, "-m", "gateway", "serve", "--config", str(places.settings_file)]
-    with log.open("ab") as written:
+    with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as written:  # noqa: PTH123 - by descriptor
         server = subprocess.Popen(  # noqa: S603 - ourselves
             command, stdin=subprocess.DEVNULL, stdout=written, stderr=written, env={**os.environ, **(environment or {})}
         )
@@ -74,7 +74,8 @@ def served(places: Places, sandbox: Sandbox, environment: Mapping[str, str] | No
             server.wait()
 
 
-def _refuse_used(ports: Mapping[str, int]) -> None:
+def refuse_used(ports: Mapping[str, int]) -> None:
+    """Raises ``ConfigurationError`` with the option whose port somebody else uses."""
     for option, port in ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -148,6 +148,36 @@ def test_stalled_handshakes_are_dropped_and_a_good_client_is_answered(alone):
         one.close()
 
 
+def test_what_callers_send_wrongly_is_not_quoted_in_the_log(alone):
+    """A body longer than its stated length is read as another request line."""
+    places, sandbox, _ = alone
+    context = ssl.create_default_context(cafile=str(sandbox.tls_anchor_file))
+    smuggled = b"pin=111111 2999000000014"
+    request = b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx" + smuggled + b"\r\n\r\n"
+    for port, wrapped in ((places.page_port, False), (places.soap_port, True)):
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
+            line = context.wrap_socket(plain, server_hostname="localhost") if wrapped else plain
+            line.sendall(request)
+            while line.recv(4096):
+                pass
+            line.close()
+    log = (places.data / "gateway.log").read_bytes()
+    assert b"111111" not in log
+    assert b"2999000000014" not in log
+
+
+def test_a_header_of_a_proxy_s_path_does_not_change_where_browsers_are_sent(alone):
+    places, _, _ = alone
+    for name in ("SCRIPT_NAME", "Script-Name"):
+        answer = requests.get(
+            f"http://localhost:{places.page_port}/{'0' * 32}?lang=en",
+            headers={name: "//evil.example"},
+            allow_redirects=False,
+            timeout=30,
+        )
+        assert "evil" not in answer.headers.get("Location", "")
+
+
 def test_hanging_up_brings_new_workers_and_goes_on_serving(alone):
     places, sandbox, pid = alone
     os.kill(pid, signal.SIGHUP)

@@ -535,7 +535,7 @@ def test_a_refused_operators_pin_is_tried_once_so_that_the_token_does_not_lock(t
         Module.login = counted
         store = Pkcs11KeyStore(tokens.module, "one", "not the PIN")
         for _ in range(3):
-            with pytest.raises(KeyStoreUnavailable, match="refuses the operator's PIN") as refused:
+            with pytest.raises(KeyStoreUnavailable, match="refuses the service's PIN") as refused:
                 store.check()
             assert "not the PIN" not in str(refused.value)
         assert tried == ["not the PIN"]

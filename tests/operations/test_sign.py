@@ -695,3 +695,14 @@ def test_a_content_that_the_device_would_not_sign_is_failed(house, request_id):
     house.visit(request_id)
     assert house.states(request_id) == ["failed", "done"]
     assert house.record(request_id).progress[0].reason is not None
+
+
+def test_a_document_that_was_changed_in_the_store_is_not_signed(house):
+    """What the consent names is what was posted and shown, whatever lies in the store by now."""
+    documents = house.documents(b"%PDF one", b"%PDF two")
+    request_id = house.request(documents)
+    house.choose(request_id)
+    house.contents.bytes[documents[0].content.content_id] = b"%PDF swapped"
+    found = house.sign(request_id)
+    assert found.outcome.message is MessageKey.PARTLY_SIGNED
+    assert house.record(request_id).progress[0].reason is MessageKey.DOCUMENT_UNSIGNABLE
