@@ -24,7 +24,7 @@ from gateway.domain.verdicts import (
     TrustVerdict,
 )
 from gateway.domain.verification import VerificationContent, VerificationRequest
-from gateway.errors import InvalidRequest, StoredContentMissing, UnreadableSignature
+from gateway.errors import InvalidRequest, ServiceBusy, StoredContentMissing, UnreadableSignature
 from gateway.operations import verify_signatures
 from gateway.operations.verify_signatures import VerifySignatures
 from gateway.timestamps.api import TokenReading
@@ -427,6 +427,13 @@ def test_an_unforeseen_error_is_undetermined_recorded_and_not_quoted(house, erro
     recorded = "".join(capsys.readouterr())
     assert type(error).__name__ in recorded
     assert "secret" not in recorded
+
+
+def test_a_service_that_is_busy_says_so_and_gives_no_verdict(house):
+    """A valid signature must not be answered as one that cannot be determined."""
+    house.files[b"file"] = ServiceBusy(20)
+    with pytest.raises(ServiceBusy):
+        house.one()
 
 
 # ------------------------------------------------------------------ batches
