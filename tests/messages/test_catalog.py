@@ -9,7 +9,7 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-import gateway.operations.sign
+import gateway.operations.signer_certificates
 import gateway.pages
 from gateway.domain.messages import Language, MessageKey
 from gateway.errors import ConfigurationError
@@ -118,8 +118,8 @@ def test_numbers_are_said_as_people_say_them(catalog, count, ro, ru, en):
 
 
 def test_every_reason_a_certificate_may_not_sign_has_words(catalog):
-    """Whatever ``operations.sign`` raises."""
-    source = Path(gateway.operations.sign.__file__).read_text(encoding="utf-8")
+    """Whatever ``operations.signer_certificates`` raises."""
+    source = Path(gateway.operations.signer_certificates.__file__).read_text(encoding="utf-8")
     keys = set(re.findall(r"\"(certificate-[a-z-]+)\"", source))
     assert len(keys) == 6
     for key in keys:
