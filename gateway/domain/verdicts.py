@@ -27,12 +27,32 @@ class IntegrityFailure(enum.Enum):
     AMBIGUOUS = "ambiguous-structure"
 
 
+class TimeStampKind(enum.Enum):
+    """What a time-stamp token is over, and so what it proves to have existed (EN 319 102-1 § 5.6.2.3)."""
+
+    CONTENT = "content"
+    """Data that was signed afterwards: the signature was made later than this."""
+    SIGNATURE = "signature"
+    """The signature value (XAdES SigAndRefs too)."""
+    REFERENCES = "references"
+    """References to certificates and revocation data alone (XAdES RefsOnly)."""
+    ARCHIVE = "archive"
+    """Everything before it: signature, earlier time-stamps, certificates, revocation data."""
+    DOCUMENT = "document"
+    """A whole PDF revision."""
+
+
 @dataclass(frozen=True, slots=True)
 class TimeStampFound:
-    """A time-stamp token in a signature and the octets that its imprint must be the hash of (or their digests)."""
+    """
+    A time-stamp token in a signature and the octets that its imprint must be the hash of (or their digest).
+
+    *covered* is None where those octets could not be found out: such a token proves nothing.
+    """
 
     token: bytes
-    covered: bytes
+    covered: bytes | None
+    kind: TimeStampKind = TimeStampKind.SIGNATURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +63,9 @@ class IntegrityVerdict:
     *crypto_valid*: references and value hold. *structure_valid* is False only when it is ambiguous what is covered;
     None means undetermined. *digests_used* are the signature's own digest algorithms (policy asks), while the
     consumer's *content_digest* is its own question (decision 26). *certificate* None: none identified.
+    *level* is the form of the signature by its properties alone, as EU DSS names it with hyphens: XAdES-BASELINE-LT,
+    XAdES-BES, XML-NOT-ETSI, PAdES-BASELINE-B, PKCS7-T, PDF-NOT-ETSI, CAdES-BASELINE-T; None where it cannot be told.
+    *covers* names what is signed, for people: members of a container, references of a document; at most 32.
     """
 
     kind: SignatureKind
@@ -60,6 +83,8 @@ class IntegrityVerdict:
     modified_after_signing: bool | None = None
     embedded_ocsp_responses: tuple[bytes, ...] = ()
     embedded_crls: tuple[bytes, ...] = ()
+    level: str | None = None
+    covers: tuple[str, ...] = ()
 
 
 class Trust(enum.Enum):

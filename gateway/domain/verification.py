@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import BinaryIO
 
 from gateway.domain.contents import ContentType, StoredContent
 from gateway.domain.indications import Indication, SubIndication
 from gateway.domain.messages import Language, MessageKey
 from gateway.domain.verdicts import IntegrityVerdict, PolicyVerdict, TimeStampVerdict, TrustVerdict
+
+
+class FileFormat(enum.Enum):
+    """How a signature file is to be read."""
+
+    XADES = "xades"
+    PADES = "pades"
+    ASIC = "asic"
+
+
+@dataclass(frozen=True, slots=True)
+class DetachedContent:
+    """
+    Signed data that lies outside the signature file, as the caller holds it: the bytes, or their digest.
+
+    *name* as references name it, None where it has none. Either *open* gives a seekable stream of the bytes, which the
+    reader closes; or *digest* is their hash by *digest_algorithm* (hashlib's name, which the length need not confirm:
+    a caller may be wrong about it).
+    """
+
+    name: str | None = None
+    open: Callable[[], BinaryIO] | None = None
+    digest_algorithm: str | None = None
+    digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

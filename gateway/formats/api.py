@@ -11,6 +11,7 @@ from gateway.domain.certificates import SigningCertificate
 from gateway.domain.contents import ContentDigest
 from gateway.domain.signatures import PreparedSignature, SignatureValue
 from gateway.domain.verdicts import IntegrityVerdict
+from gateway.domain.verification import DetachedContent
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +72,23 @@ class SignatureEngine(Protocol):
         Every signature and document time-stamp found, in document order, each with its verdict; empty when unsigned.
 
         *content* is the original hash for hash signatures. Says nothing about trust. Raises ``UnreadableSignature``.
+        """
+
+
+class SignatureReader(Protocol):
+    """Signature files that others made, one format: XML with signatures anywhere, PDF, or a container."""
+
+    def read_file(
+        self, signature: BinaryIO, contents: Sequence[DetachedContent], *, as_stated: bool = False
+    ) -> Sequence[IntegrityVerdict]:
+        """
+        Every signature and document time-stamp found, in document order, each with its verdict; empty when unsigned.
+
+        *contents* are the data outside the file; the reader opens and closes their streams. Nothing else is ever
+        dereferenced (decision 28). *as_stated* takes a digest that a reference states for granted where its data is
+        outside and was not given: then the verdict is about the signature alone. Says nothing about trust.
+
+        Raises:
+            UnreadableSignature: Not of this format, or beyond its bounds.
+
         """

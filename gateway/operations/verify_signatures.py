@@ -277,9 +277,9 @@ class VerifySignatures:
         )
         return TimeStampVerdict(trust.trust is Trust.GOOD, reading.gen_time, digest, trust, trust.detail)
 
-    def _broken(self, reading: TokenReading, covered: bytes, now: datetime) -> str | None:
+    def _broken(self, reading: TokenReading, covered: bytes | None, now: datetime) -> str | None:
         """Why the token proves nothing whoever signed it; None where it holds."""
-        if not _imprint_holds(reading, covered):
+        if covered is None or not _imprint_holds(reading, covered):
             return "imprint of something else"
         if not reading.signature_valid:
             return "signature does not hold"
