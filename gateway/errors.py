@@ -64,6 +64,15 @@ class SigningDeclined(GatewayError):
         self.key = key
 
 
+class SignInRefused(GatewayError):
+    """Nobody is known by this login."""
+
+    def __init__(self, key: str) -> None:
+        """*key*: the catalogs' key of the reason, one that begins with ``sign-in-``."""
+        super().__init__(key)
+        self.key = key
+
+
 class InstrumentUnavailable(GatewayError):
     """The instrument cannot be used now, or not for this request."""
 

@@ -1,0 +1,1 @@
+"""Who the person at the page is: what an identity provider says of them."""
