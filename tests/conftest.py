@@ -13,6 +13,10 @@ NOT_IN_THE_PROJECT = "../shared"
 """Reasons that name it are about development material that a checkout need not have, in CI either."""
 
 
+def pytest_addoption(parser):
+    parser.addoption("--all-clients", action="store_true", help="try the slower set of client stacks too")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """In CI a skipped test is a failed one: what is not tried there is tried nowhere."""

@@ -40,7 +40,9 @@ class EService:
         session.trust_env = False
         session.cert = (str(certificate[0]), str(certificate[1]))
         session.verify = str(authority)
-        self._client = zeep.Client(wsdl, transport=Transport(session=session, timeout=_TIMEOUT_S))
+        # Otherwise lxml refuses texts above 10 MB, and no large PDF could be fetched.
+        settings = zeep.Settings(xml_huge_tree=True)
+        self._client = zeep.Client(wsdl, transport=Transport(session=session, timeout=_TIMEOUT_S), settings=settings)
 
     def post(self, kind: str, contents: Sequence[Content], *, short: str, description: str, expected: str) -> str:
         """PostSignRequest; *kind* is Hash or Pdf, *expected* the person's number. Returns the request's id."""

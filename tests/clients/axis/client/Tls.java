@@ -1,0 +1,1 @@
+../../jaxws/src/main/java/client/Tls.java

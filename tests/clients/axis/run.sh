@@ -1,0 +1,2 @@
+. ./classpath.sh
+exec java -cp "$classpath" client.Main "$1"
