@@ -25,6 +25,8 @@ class IntegrityFailure(enum.Enum):
     DIGEST = "digest"
     VALUE = "value"
     AMBIGUOUS = "ambiguous-structure"
+    CONTENT_MISSING = "content-missing"
+    """Signed data lies outside the file and was not given: nothing is known to be wrong."""
 
 
 class TimeStampKind(enum.Enum):
@@ -99,6 +101,7 @@ class Trust(enum.Enum):
     STATUS_UNKNOWN = "status-unknown"
     WRONG_USAGE = "wrong-usage"
     CHAIN_INVALID = "chain-invalid"
+    ISSUER_REVOKED = "issuer-revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,10 @@ class TrustVerdict:
     Path and revocation status of one certificate, judged at *judged_at*; nothing about the document.
 
     *path* runs from the certificate to its anchor (DER), empty without one. *revoked_at* with REVOKED.
-    *plain_number_trusted* says whether the anchor is configured so (decision 14).
+    *plain_number_trusted* says whether the anchor is configured so (decision 14). *qualification* is what a signature
+    under this certificate is by the trusted lists (decision 31): QESig, AdESig-QC or AdESig; None where not determined.
+    *not_revoked*, with EXPIRED: its status shows that it was not revoked before it ended. *by_list*: trusted
+    lists were asked, which may say one thing of one time and another of another.
     """
 
     trust: Trust
@@ -116,17 +122,34 @@ class TrustVerdict:
     revoked_at: datetime | None = None
     plain_number_trusted: bool = False
     detail: str = ""
+    qualification: str | None = None
+    not_revoked: bool = False
+    by_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TimeStampVerdict:
-    """A token judged: *valid* when imprint, signature, usage and path hold; *gen_time* then proves existence."""
+    """
+    A token judged: *valid* when imprint, signature, usage and path hold; *gen_time* then proves existence.
+
+    *kind* says of what; *certificate* is the authority's (DER), None where the token names none that is there;
+    *token* the token itself. *judged* is False where it could not be found out what it must be over.
+    """
 
     valid: bool
     gen_time: datetime | None
     digest: DigestAlgorithm | str | None
     trust: TrustVerdict | None
     detail: str = ""
+    kind: TimeStampKind = TimeStampKind.SIGNATURE
+    certificate: bytes | None = None
+    token: bytes | None = None
+    judged: bool = True
+
+    @property
+    def bounds_signing(self) -> bool:
+        """Whether it covers the signature's value, so that the value existed when it was made."""
+        return self.kind not in (TimeStampKind.CONTENT, TimeStampKind.REFERENCES)
 
 
 @dataclass(frozen=True, slots=True)

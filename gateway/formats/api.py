@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.certificates import SigningCertificate
 from gateway.domain.contents import ContentDigest
+from gateway.domain.evidence import Evidence, PreparedArchive
 from gateway.domain.signatures import PreparedSignature, SignatureValue
 from gateway.domain.verdicts import IntegrityVerdict
 from gateway.domain.verification import DetachedContent
@@ -20,13 +22,15 @@ class SignatureParameters:
     What a signature says besides its content.
 
     *signing_time* is the claimed time (UTC, whole seconds); *signature_id* 128 random bits in hex, unique per
-    signature; *reason* goes into a PDF signature (the contract's SignatureReason) and nowhere else.
+    signature; *reason* goes into a PDF signature (the contract's SignatureReason) and nowhere else; *appearance* is how
+    a PDF signature is seen, which without one is not at all, and nothing to other formats.
     """
 
     certificate: SigningCertificate
     signing_time: datetime
     signature_id: str
     reason: str | None = None
+    appearance: VisibleSignature | None = None
 
 
 class SignatureEngine(Protocol):
@@ -92,3 +96,30 @@ class SignatureReader(Protocol):
             UnreadableSignature: Not of this format, or beyond its bounds.
 
         """
+
+
+class SignatureAugmenter(Protocol):
+    """
+    Raises finished signatures (EN 319 132-1, EN 319 142-1). Only ever appends: no octet that is there is changed.
+
+    *out* gets the whole file. Streams are the caller's, seekable, and never read whole into memory where large.
+    """
+
+    def add_evidence(self, signature: BinaryIO, signer: Evidence, time_stamps: Evidence, out: BinaryIO) -> None:
+        """
+        Level LT: put in what validates the *signer*'s certificate and the *time_stamps*' authorities.
+
+        What the signature carries already is not put in twice. Raises ``UnreadableSignature`` where it is not of this
+        format, holds no signature, or is below level T.
+        """
+
+    def prepare_archive(self, signature: BinaryIO, content: ContentDigest | None, token_size: int) -> PreparedArchive:
+        """
+        Level LTA: what an archive time-stamp must attest; *token_size* octets are kept free for it where they must be.
+
+        Raises ``UnreadableSignature``, and ``UnsignableDocument`` where the format needs more than it is given: an
+        archive time-stamp of XAdES is over the signed content itself, which nobody has where a hash was signed.
+        """
+
+    def complete_archive(self, signature: BinaryIO, prepared: PreparedArchive, token: bytes, out: BinaryIO) -> None:
+        """Put *token* in. Raises ``UnreadableSignature`` where state or token cannot be what they should."""

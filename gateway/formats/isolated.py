@@ -21,6 +21,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, NoReturn
 
 OUT_OF_MEMORY = 12
@@ -31,6 +32,7 @@ _LARGEST_TEXT = 16 * 1024 * 1024
 _LARGEST_REQUEST = 16 * 1024 * 1024
 _READ_AT_ONCE = 4 * 1024 * 1024
 _BUFFER = 128 * 1024
+_SENT_ALONE = 64 * 1024  # octets from which a blob is not copied beside others
 _SHARE_SPENT = 0.5  # of its memory that a process may have used once; a fresh one is better then
 _POLL_MS = 1000
 TOO_MUCH_MEMORY = "needs too much memory to be read"
@@ -65,7 +67,15 @@ def send(line: socket.socket, message: dict[str, Any], blobs: Sequence[bytes], d
         line.sendall(head)
     else:
         socket.send_fds(line, [head], [descriptor])
-    line.sendall(b"".join((text, *blobs)))
+    small = [text]
+    for blob in blobs:
+        if len(blob) > _SENT_ALONE:
+            line.sendall(b"".join(small))
+            line.sendall(blob)
+            small = []
+        else:
+            small.append(blob)
+    line.sendall(b"".join(small))
 
 
 def receive(line: socket.socket, most: int) -> tuple[dict[str, Any], list[bytes]]:
@@ -88,18 +98,39 @@ def _body(line: socket.socket, head: bytes, most: int) -> tuple[dict[str, Any], 
     if text_length > _LARGEST_TEXT or blob_length > most:
         raise ValueError("message too large")
     message = json.loads(_exactly(line, text_length))
-    octets = _exactly(line, blob_length)
-    blobs, start = [], 0
-    for length in message.pop("blobs"):
-        blobs.append(octets[start : start + length])
-        start += length
+    lengths = [int(length) for length in message.pop("blobs")]
+    if min(lengths, default=0) < 0 or sum(lengths) != blob_length:
+        raise ValueError("not the octets that were announced")
+    blobs: list[bytes] = []
+    while len(blobs) < len(lengths):
+        if lengths[len(blobs)] > _SENT_ALONE:
+            blobs.append(_exactly(line, lengths[len(blobs)]))
+            continue
+        together = list(takewhile(lambda length: length <= _SENT_ALONE, lengths[len(blobs) :]))
+        octets, start = _exactly(line, sum(together)), 0
+        for length in together:
+            blobs.append(octets[start : start + length])
+            start += length
     return message, blobs
 
 
 def _exactly(line: socket.socket, length: int) -> bytes:
+    if length <= _SENT_ALONE:
+        return _in_pieces(line, length)
+    octets = bytearray(length)
+    view, filled = memoryview(octets), 0
+    while filled < length:
+        count = line.recv_into(view[filled:])
+        if not count:
+            raise EOFError
+        filled += count
+    return bytes(octets)
+
+
+def _in_pieces(line: socket.socket, length: int) -> bytes:
     pieces = []
     while length:
-        piece = line.recv(min(length, 1 << 20))
+        piece = line.recv(length)
         if not piece:
             raise EOFError
         pieces.append(piece)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -51,6 +52,7 @@ _SCHEMES: dict[str, tuple[str, str | None]] = {
     "1.2.840.113549.1.1.12": ("rsa", "sha384"),
     "1.2.840.113549.1.1.13": ("rsa", "sha512"),
     "1.2.840.113549.1.1.14": ("rsa", "sha224"),
+    "1.3.36.3.3.1.2": ("rsa", "ripemd160"),
     f"{_NIST}.3.13": ("rsa", "sha3_224"),
     f"{_NIST}.3.14": ("rsa", "sha3_256"),
     f"{_NIST}.3.15": ("rsa", "sha3_384"),
@@ -94,6 +96,11 @@ class Scheme(NamedTuple):
     digest: str
     mask: str = ""
     salt: int = 0
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the SignerInfo's digest must be this one, and no other (RFC 8419 § 3.1)."""
+        return self.family in ("ed25519", "ed448")
 
 
 def digest_name(algorithm: str) -> str:
@@ -157,7 +164,7 @@ def value_holds(key: PublicKeyTypes, scheme: Scheme, value: bytes, octets: bytes
         if digest is None:
             return False
         return _prehashed_holds(key, scheme, value, digest)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError, KeyError, StopIteration):
         return False
 
 
@@ -170,10 +177,10 @@ def _edwards_holds(key: PublicKeyTypes, scheme: Scheme, value: bytes, octets: by
 
 
 def _prehashed_holds(key: PublicKeyTypes, scheme: Scheme, value: bytes, digest: bytes) -> bool:
-    prehashed = Prehashed(_HASHES[scheme.digest])
     if scheme.family == "rsa" and isinstance(key, rsa.RSAPublicKey):
-        key.verify(value, digest, padding.PKCS1v15(), prehashed)
-    elif scheme.family == "pss" and isinstance(key, rsa.RSAPublicKey):
+        return _pkcs1_holds(key, scheme.digest, value, digest)
+    prehashed = Prehashed(_HASHES[scheme.digest])
+    if scheme.family == "pss" and isinstance(key, rsa.RSAPublicKey):
         key.verify(value, digest, padding.PSS(padding.MGF1(_HASHES[scheme.mask]), scheme.salt), prehashed)
     elif scheme.family in ("ecdsa", "plain") and isinstance(key, ec.EllipticCurvePublicKey):
         key.verify(_dss(value) if scheme.family == "plain" else value, digest, ec.ECDSA(prehashed))
@@ -182,6 +189,21 @@ def _prehashed_holds(key: PublicKeyTypes, scheme: Scheme, value: bytes, digest: 
     else:
         return False
     return True
+
+
+def _pkcs1_holds(key: rsa.RSAPublicKey, algorithm: str, value: bytes, digest: bytes) -> bool:
+    """RSASSA-PKCS1-v1_5, whose DigestInfo may leave out the parameters that are NULL (RFC 8017 § 9.2 note 2)."""
+    known = _HASHES.get(algorithm)
+    if known is not None:
+        with suppress(InvalidSignature):
+            key.verify(value, digest, padding.PKCS1v15(), Prehashed(known))
+            return True
+    recovered = key.recover_data_from_signature(value, padding.PKCS1v15(), None)
+    identifier = next(der.oid(dotted) for dotted, name in _DIGESTS.items() if name == algorithm)
+    forms = [
+        der.sequence(der.sequence(identifier, *null), der.octet_string(digest)) for null in ((), (der.tlv(der.NULL),))
+    ]
+    return recovered in forms
 
 
 def _dss(value: bytes) -> bytes:

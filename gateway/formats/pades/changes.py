@@ -7,7 +7,7 @@ for "undetermined", never for "unmodified".
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from pyhanko.pdf_utils import generic
@@ -22,14 +22,19 @@ from pyhanko.sign.diff_analysis import (
 )
 from pyhanko.sign.diff_analysis.rules.form_field_rules import DSSCompareRule
 from pyhanko.sign.diff_analysis.rules_api import Context
-from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
+from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
-from gateway.formats.pades.documents import TIME_STAMP, SignatureField, entry
+from gateway.formats.pades.documents import TIME_STAMP, entry
+from gateway.formats.pades.form import Form, SignatureField
 
-_TAIL = 2048
+_TAIL = 64 * 1024
 _BLANK = b"\0\t\n\x0c\r "
+_TRAILER = re.compile(rb"[\0\t\n\x0c\r ]*(?:trailer[\0\t\n\x0c\r ]*)?(?=<<)")  # pyHanko may have read the word
+# A comment may stand there, as some libraries sign their work, but none that looks like an object.
+_BETWEEN = rb"(?:[\0\t\n\x0c\r ]|%(?![^\r\n]* obj)[^\r\n]{0,200}[\r\n])*"
+_ENDING = re.compile(_BETWEEN + rb"(?:endobj)?" + _BETWEEN + rb"startxref\s+\d+\s+%%EOF")
 _FILLING = (MDPPerm.FILL_FORMS, MDPPerm.ANNOTATE)
 _STORE = ("/Root", "/DSS")
 
@@ -49,7 +54,9 @@ def modified_after(
     signed = _Signed(reader, found, found.reference, contents)
     if signed.extent == SignatureCoverageLevel.ENTIRE_FILE:
         return False
-    if signed.extent < SignatureCoverageLevel.ENTIRE_REVISION or _has_more_than_revisions(reader):
+    if signed.extent < SignatureCoverageLevel.ENTIRE_REVISION or _has_more_than_revisions(reader, _end(signed)):
+        return True
+    if _fills_gaps(reader, signed.signed_revision):
         return True
     result = signed.evaluate_modifications(_POLICY)
     allowed = signed.docmdp_level
@@ -96,25 +103,34 @@ class _SecurityStoreRule(WhitelistRule):
         if "/DSS" not in root:
             return
         top = Context.from_absolute(old, RawPdfPath(*_STORE))
-        for reference in _below(root.raw_get("/DSS")):
+        for reference in _below(root.raw_get("/DSS"), new):
             yield ReferenceUpdate(reference, context_checked=top)
             for path in old._get_usages_of_ref(reference):  # noqa: SLF001 - as the policy itself asks
                 if tuple(path)[:2] == _STORE:
                     yield ReferenceUpdate(reference, context_checked=Context.from_absolute(old, path))
 
 
-def _below(start: generic.PdfObject) -> Iterator[generic.Reference]:
-    """Every reference that can be reached from *start*, each once."""
-    seen: set[generic.Reference] = set()
+class _UnusedFreedRule(WhitelistRule):
+    """Objects may be dropped that the signed revision had and did not use."""
+
+    def apply(self, old: HistoricalResolver, new: HistoricalResolver) -> Iterable[ReferenceUpdate]:
+        for reference in new.refs_freed_in_revision():
+            if not old._get_usages_of_ref(reference):  # noqa: SLF001 - as the policy itself asks
+                yield ReferenceUpdate(reference)
+
+
+def _below(start: generic.PdfObject, revision: HistoricalResolver) -> Iterator[generic.Reference]:
+    """Every reference that can be reached from *start* in a revision, each once."""
+    seen: set[tuple[int, int]] = set()
     waiting = [start]
     while waiting:
         item = waiting.pop()
         if isinstance(item, generic.IndirectObject):
-            if item.reference in seen:
+            if (item.idnum, item.generation) in seen:
                 continue
-            seen.add(item.reference)
+            seen.add((item.idnum, item.generation))
             yield item.reference
-            waiting.append(item.get_object())
+            waiting.append(revision(generic.Reference(item.idnum, item.generation)))
         elif isinstance(item, generic.DictionaryObject):
             waiting.extend(dict.values(item))
         elif isinstance(item, generic.ArrayObject):
@@ -129,9 +145,29 @@ _POLICY = StandardDiffPolicy(
             if not isinstance(getattr(rule, "rule", None), DSSCompareRule)
         ),
         _SecurityStoreRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        _UnusedFreedRule().as_qualified(ModificationLevel.LTA_UPDATES),
     ],
     form_rule=DEFAULT_DIFF_POLICY.form_rule,
+    reject_object_freeing=False,  # what is freed must be accounted for like any other change
 )
+
+
+def _fills_gaps(reader: PdfFileReader, revision: int) -> bool:
+    """
+    Whether something is there now to which a signed revision referred in vain.
+
+    pyHanko takes such objects for unused ones, for nothing that changed refers to them.
+    """
+    later = {
+        reference
+        for number in range(revision + 1, reader.xrefs.total_revisions)
+        for reference in reader.get_historical_resolver(number).explicit_refs_in_revision()
+        if reader.xrefs.get_historical_ref(reference, revision) is None
+    }
+    signed = reader.get_historical_resolver(revision)
+    return bool(later) and any(
+        generic.Reference(one.idnum, one.generation) in later for one in _below(signed.trailer_view, signed)
+    )
 
 
 def _signed_later(reader: PdfFileReader, signed: _Signed, others: Sequence[SignatureField]) -> bool:
@@ -144,13 +180,33 @@ def _signed_later(reader: PdfFileReader, signed: _Signed, others: Sequence[Signa
     )
 
 
+def _end(signed: _Signed) -> int:
+    _, _, second, rest = (int(number) for number in signed.byte_range)
+    return second + rest
+
+
 def _filled(reader: PdfFileReader, result: DiffResult) -> set[str]:
     """Fields other than signatures that were filled in."""
-    return set(result.changed_form_fields) - {str(name) for name, _, _ in enumerate_sig_fields(reader)}
+    return set(result.changed_form_fields) - Form(reader).names()
 
 
-def _has_more_than_revisions(reader: PdfFileReader) -> bool:
-    """Whether anything but blanks follows the last revision's end."""
-    size = reader.stream.seek(0, os.SEEK_END)
-    reader.stream.seek(max(0, size - _TAIL))
-    return bool(reader.stream.read().rpartition(b"%%EOF")[2].strip(_BLANK))
+def _has_more_than_revisions(reader: PdfFileReader, covered: int) -> bool:
+    """
+    Whether anything but blanks follows what is covered, or the ending of the last revision where that comes later.
+
+    Objects that no cross-reference names are nothing to most readers, and everything to one that repairs the file.
+    """
+    last = reader.xrefs.get_xref_container_info(reader.xrefs.total_revisions - 1).end_location
+    reader.stream.seek(max(last, covered))
+    rest = reader.stream.read(_TAIL + 1)
+    if len(rest) > _TAIL:
+        return True
+    if last > covered:
+        trailer = _TRAILER.match(rest)
+        if trailer is not None:
+            reader.stream.seek(last + trailer.end())
+            generic.read_object(reader.stream, generic.TrailerReference(reader))
+            rest = reader.stream.read(_TAIL + 1)
+        ending = _ENDING.match(rest)
+        rest = rest[ending.end() :] if ending is not None else rest
+    return bool(rest.strip(_BLANK))

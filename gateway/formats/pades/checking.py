@@ -23,6 +23,7 @@ from gateway.formats.pades.cms_reading import (
     SIGNING_CERTIFICATE_V2,
     SignedData,
 )
+from gateway.formats.pades.signers import candidates, issuer_and_serial
 from gateway.formats.pades.streams import finished, new_hash
 
 ContentDigester = Callable[[str], bytes | None]
@@ -52,7 +53,7 @@ class _Reference:
         if hasher is None:
             return False
         hasher.update(certificate)
-        same_serial = self.serial is None or self.serial == _issuer_and_serial(certificate)[1]
+        same_serial = self.serial is None or self.serial == issuer_and_serial(certificate)[1]
         return hmac.compare_digest(finished(hasher), self.digest) and same_serial
 
 
@@ -60,53 +61,63 @@ def check(signed: SignedData, content_digest: ContentDigester, others: Sequence[
     """
     Check *signed* over a content.
 
+    The certificate is the one that the SignerInfo and the signed references name; where the value does not hold by
+    that one, or there is none, another of those sent along by whose key it does (their word for it is not signed).
+
     Args:
         signed: as it was read.
         content_digest: of the octets that are signed: detached, or encapsulated.
         others: certificates from elsewhere among which the signer's may be.
 
     """
+    references, matches = _readable_references(signed)
     try:
-        references = list(_references(signed))
         scheme = scheme_of(signed.algorithm, signed.parameters, signed.digest)
     except ValueError:
-        return CheckedSignature(IntegrityFailure.FORMAT, None, None, frozenset({_named(signed.digest)}))
+        scheme = None
     digests = {signed.digest, scheme.digest if scheme else signed.algorithm, *(r.algorithm for r in references)}
-    certificate = _signer(signed, references, others)
-    matches = None
+    likely, unlikely = candidates(signed, lambda one: _all_match(references, one), others)
+    certificate = likely[0] if likely else None
+    failure = _inconsistency(signed, scheme, content_digest)
+    if failure is None and scheme is not None:
+        holding = (one for one in (*likely, *unlikely) if _holds(signed, scheme, one, content_digest))
+        holder = next(holding, None)
+        if holder is None:
+            failure = IntegrityFailure.VALUE if certificate is not None else IntegrityFailure.FORMAT
+        certificate = holder or certificate
     if certificate is not None and references:
-        matches = all(reference.matches(certificate) for reference in references)
-    return CheckedSignature(
-        failure=_failure(signed, scheme, certificate, content_digest),
-        certificate=certificate,
-        reference_matches=matches,
-        digests=frozenset(_named(name) for name in digests),
-    )
+        matches = _all_match(references, certificate)
+    return CheckedSignature(failure, certificate, matches, frozenset(_named(name) for name in digests))
 
 
-def _failure(
-    signed: SignedData, scheme: Scheme | None, certificate: bytes | None, content_digest: ContentDigester
+def _inconsistency(
+    signed: SignedData, scheme: Scheme | None, content_digest: ContentDigester
 ) -> IntegrityFailure | None:
-    """Why it does not hold: its own inconsistency, then the content, then the value."""
-    if scheme is None or certificate is None or scheme.digest != signed.digest:
+    """Why it cannot hold by any key: it contradicts itself, or is over another content."""
+    if scheme is None or (scheme.fixed and scheme.digest != signed.digest):
+        return IntegrityFailure.FORMAT
+    if signed.attributes is None:
+        return None
+    try:
+        named = signed.single(MESSAGE_DIGEST)
+        consistent = _consistent(signed)
+    except (ValueError, StopIteration):
+        return IntegrityFailure.FORMAT
+    if named is None or not consistent:
         return IntegrityFailure.FORMAT
     content = content_digest(signed.digest)
-    if signed.attributes is not None:
-        try:
-            named = signed.single(MESSAGE_DIGEST)
-            consistent = _consistent(signed)
-        except ValueError:
-            return IntegrityFailure.FORMAT
-        if named is None or not consistent:
-            return IntegrityFailure.FORMAT
-        if content is None or not hmac.compare_digest(named, der.octet_string(content)):
-            return IntegrityFailure.DIGEST
+    if content is None or not hmac.compare_digest(named, der.octet_string(content)):
+        return IntegrityFailure.DIGEST
+    return None
+
+
+def _holds(signed: SignedData, scheme: Scheme, certificate: bytes, content_digest: ContentDigester) -> bool:
+    """Whether the value is by the key of *certificate*: over the signed attributes, or the content where none are."""
     key = public_key_of(certificate)
     if key is None:
-        return IntegrityFailure.VALUE
-    own_digest = content if signed.signed_octets is None else None
-    held = value_holds(key, scheme, signed.value, signed.signed_octets, own_digest)
-    return None if held else IntegrityFailure.VALUE
+        return False
+    own_digest = content_digest(scheme.digest) if signed.signed_octets is None else None
+    return value_holds(key, scheme, signed.value, signed.signed_octets, own_digest)
 
 
 def _consistent(signed: SignedData) -> bool:
@@ -146,36 +157,16 @@ def _references(signed: SignedData) -> Iterator[_Reference]:
         yield _Reference(algorithm, members[0].body, serial)
 
 
-def _signer(signed: SignedData, references: Sequence[_Reference], others: Sequence[bytes]) -> bytes | None:
-    """The signer's certificate: named by the SignerInfo, and among those preferably by the signed reference."""
-    candidates = list(dict.fromkeys((*signed.certificates, *others)))
-    named = [one for one in candidates if _is_named(signed, one)]
-    for group in (named, candidates):
-        for one in group:
-            if references and all(reference.matches(one) for reference in references):
-                return one
-    return named[0] if named else None
-
-
-def _is_named(signed: SignedData, certificate: bytes) -> bool:
-    if signed.issuer_and_serial is not None:
-        return _issuer_and_serial(certificate) == signed.issuer_and_serial
-    if not signed.key_identifier:
-        return False
-    return _SUBJECT_KEY_IDENTIFIER + der.octet_string(der.octet_string(signed.key_identifier)) in certificate
-
-
-_SUBJECT_KEY_IDENTIFIER = der.oid("2.5.29.14")
-
-
-def _issuer_and_serial(certificate: bytes) -> tuple[bytes, bytes]:
-    """Both as they are encoded; empty for what is no certificate."""
+def _readable_references(signed: SignedData) -> tuple[list[_Reference], bool | None]:
+    """The references, and what is known of them already: one that cannot be read matches nothing."""
     try:
-        members = list(next(der.whole(certificate, der.SEQUENCE).children()).children())
-        first = 1 if members[0].tag == 0xA0 else 0
-        return members[first + 2].encoded, members[first].encoded
-    except (ValueError, IndexError, StopIteration):
-        return b"", b""
+        return list(_references(signed)), None
+    except (ValueError, StopIteration):
+        return [], False
+
+
+def _all_match(references: Sequence[_Reference], certificate: bytes) -> bool:
+    return bool(references) and all(reference.matches(certificate) for reference in references)
 
 
 def _named(name: str) -> DigestAlgorithm | str:

@@ -1,4 +1,4 @@
-"""CMS SignedData taken apart (RFC 5652 § 5), as hostile octets: bounded, by one signer, nothing verified."""
+"""CMS SignedData taken apart (RFC 5652 § 5), as hostile octets: bounded, signer by signer, nothing verified."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.asn1 import der
 from gateway.asn1.ber import BerReader, Node, is_der
 from gateway.formats.pades.algorithms import digest_name
+from gateway.formats.pades.distinguished import distinguished
 
 ID_DATA = "1.2.840.113549.1.7.1"
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
@@ -25,16 +26,13 @@ _OCSP_INFO = "1.3.6.1.5.5.7.16.2"
 _ID_PKIX_OCSP_BASIC = der.oid("1.3.6.1.5.5.7.48.1.1")
 _MOST_EMBEDDED = 256
 _MOST_TOKENS = 64
-
-
-class NotOneSigner(ValueError):
-    """A SignedData with no signer or several: whose signature it is would be a guess."""
+_MOST_SIGNERS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class SignedData:
     """
-    What a SignedData says; *encoded* is the whole ContentInfo without padding.
+    What a SignedData says by one of its signers; *encoded* is the whole ContentInfo without padding.
 
     *attributes* maps each signed attribute to its values (whole elements), None where nothing but the content is
     signed; *signed_octets* are those attributes as the SET OF that is signed. *algorithm* and *parameters* are the
@@ -66,13 +64,12 @@ class SignedData:
         return value
 
 
-def read_signed_data(contents: bytes) -> SignedData:
+def read_signed_data(contents: bytes) -> tuple[SignedData, ...]:
     """
-    Read the ContentInfo at the start of *contents*; what follows it is padding.
+    Read the ContentInfo at the start of *contents*, once for each of its signers; what follows it is padding.
 
     Raises:
-        NotOneSigner: Not exactly one SignerInfo.
-        ValueError: Anything else but a SignedData, or signed attributes that are not DER.
+        ValueError: Anything else but a SignedData, or one without signers or with more than 16.
 
     """
     return _Reading().read(contents)
@@ -86,7 +83,7 @@ class _Reading:
         self._crls: list[bytes] = []
         self._ocsp: list[bytes] = []
 
-    def read(self, contents: bytes) -> SignedData:
+    def read(self, contents: bytes) -> tuple[SignedData, ...]:
         whole = self._ber.read(contents)
         kind, wrapped = self._members(whole, 2)
         if _oid(kind) != _SIGNED_DATA:
@@ -104,9 +101,10 @@ class _Reading:
             elif member.tag == 0xA1:
                 self._revocation_infos(member)
         signers = list(self._ber.children(members[-1])) if members[-1].tag == der.SET else []
-        if len(signers) != 1:
-            raise NotOneSigner("not exactly one signer")
-        return self._signed_data(whole.encoded, content_type, content, certificates, signers[0])
+        if not 1 <= len(signers) <= _MOST_SIGNERS:
+            raise ValueError("without signers, or with too many")
+        encoded = whole.encoded
+        return tuple(self._signed_data(encoded, content_type, content, certificates, one) for one in signers)
 
     def _signed_data(
         self,
@@ -167,13 +165,11 @@ class _Reading:
     def _signed_attributes(self, node: Node) -> tuple[dict[str, tuple[bytes, ...]], bytes]:
         # They are signed as a SET OF in DER, whatever the encoding around them (RFC 5652 § 5.4).
         octets = der.tlv(der.SET, node.body)
-        if not is_der(octets) or node.end - node.start != len(octets):
-            raise ValueError("signed attributes are not DER")
+        if node.end != node.content_end or not is_der(octets):
+            octets = distinguished(octets)
         attributes: dict[str, tuple[bytes, ...]] = {}
-        for kind, values in self._attributes(node):
-            if kind in attributes:
-                raise ValueError("a signed attribute occurs twice")
-            attributes[kind] = values
+        for kind, values in self._attributes(self._ber.read(octets)):
+            attributes[kind] = attributes.get(kind, ()) + values
             if kind == _ADOBE_REVOCATION:
                 self._revocation_values(values, wrapped=True)
         return attributes, octets

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.fields import SigSeedSubFilter, enumerate_sig_fields
+from pyhanko.pdf_utils.xref import ObjStreamRef
+from pyhanko.sign.fields import SigSeedSubFilter
 
 from gateway.formats.isolated import Refused, opened
 from gateway.formats.pades.object_streams import ObjectStreams
-
-MOST_SIGNATURES = 64
-"""Signatures of one document that are looked at; more are refused."""
 
 TIME_STAMP = SigSeedSubFilter.ETSI_RFC3161.value
 """The SubFilter of document time-stamps."""
@@ -24,16 +21,6 @@ TIME_STAMP = SigSeedSubFilter.ETSI_RFC3161.value
 _MARK = b"%PDF-"
 
 R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureField:
-    """A filled signature field: its full name, itself, its value, and the reference to that where it has one."""
-
-    name: str
-    field: generic.DictionaryObject
-    value: generic.DictionaryObject
-    reference: generic.Reference | None
 
 
 def with_reader(descriptor: int, work: Callable[[PdfFileReader], R]) -> R:
@@ -79,7 +66,12 @@ def _open(descriptor: int, *, strict: bool) -> PdfFileReader:
 
 
 class _Reader(PdfFileReader):
-    """pyHanko's reader, quicker with object streams, for which a null counts as absent in the trailer too."""
+    """
+    pyHanko's reader, quicker with object streams.
+
+    A null counts as absent in the trailer too, and a reference to nothing is null (ISO 32000-2 § 7.3.10), which pyHanko
+    refuses when it is strict; what that would let pass is looked for in ``changes``.
+    """
 
     def __init__(self, stream: IO[bytes], *, strict: bool) -> None:
         self._object_streams = ObjectStreams(self)
@@ -92,6 +84,19 @@ class _Reader(PdfFileReader):
         if found is None:
             found = super()._get_object_from_stream(idnum, stmnum, idx)  # type: ignore[no-untyped-call]  # a gap of pyHanko
         return found
+
+    def _read_object(
+        self,
+        ref: generic.Reference,
+        marker: int | ObjStreamRef | None,
+        never_decrypt: bool = False,
+        as_metadata_stream: bool = False,
+    ) -> Any:
+        if marker is not None:
+            return super()._read_object(ref, marker, never_decrypt, as_metadata_stream)
+        nothing = generic.NullObject()
+        nothing.container_ref = ref
+        return nothing
 
     @property
     def encrypt_dict(self) -> generic.DictionaryObject | None:
@@ -112,28 +117,3 @@ def entry(dictionary: generic.DictionaryObject, key: str) -> generic.PdfObject |
     except KeyError:
         return None
     return found
-
-
-def signature_fields(reader: PdfFileReader) -> Iterator[SignatureField]:
-    """
-    Every signature of the document's form; each signature dictionary once.
-
-    Raises:
-        Refused: More than ``MOST_SIGNATURES``.
-
-    """
-    seen: set[generic.Reference] = set()
-    for name, _, field_reference in enumerate_sig_fields(reader, filled_status=True):
-        field = field_reference.get_object()
-        raw = field.raw_get("/V")
-        value = raw.get_object()
-        if not isinstance(value, generic.DictionaryObject):
-            continue
-        reference = raw.reference if isinstance(raw, generic.IndirectObject) else None
-        if reference is not None:
-            if reference in seen:
-                continue
-            seen.add(reference)
-        if len(seen) > MOST_SIGNATURES:
-            raise Refused(f"has more than {MOST_SIGNATURES} signatures")
-        yield SignatureField(str(name), field, value, reference)

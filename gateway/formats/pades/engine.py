@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.contents import ContentDigest
 from gateway.domain.signatures import DataToBeSigned, PreparedSignature, SignatureValue
 from gateway.domain.verdicts import IntegrityVerdict
@@ -22,12 +23,10 @@ from gateway.formats import cms
 from gateway.formats.api import SignatureParameters
 from gateway.formats.isolated import Answer
 from gateway.formats.isolation import Declined, Isolation, Stopped
-from gateway.formats.pades.reading import DocumentReader, FoundSignature, SecurityStore
+from gateway.formats.pades.reader import WORKER, PadesReader
 from gateway.formats.pades.state import PreparedRevision
 from gateway.formats.pades.streams import length_of, lent, pieces
 
-_WORKER = "gateway.formats.pades.worker"
-_HASHED_AT_MOST = 2 * 1024 * 1024 * 1024
 _INSPECTION = {"name": "Signature-" + "0" * 32, "identifier": "00" * 16, "reason": None}
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -59,15 +58,19 @@ class PadesEngine:
 
         """
         self._container = container_bytes
-        self._work = Isolation(_WORKER, processes=processes, seconds=seconds, memory=memory_bytes)
+        self._work = Isolation(WORKER, processes=processes, seconds=seconds, memory=memory_bytes)
+        self._reader = PadesReader(self._work)
 
-    def inspect(self, document: BinaryIO, *, multiple_signatures: bool) -> None:
+    def inspect(
+        self, document: BinaryIO, *, multiple_signatures: bool, appearance: VisibleSignature | None = None
+    ) -> None:
         """
         Whether *document* can be signed: the revision is made once, and thrown away.
 
         Raises:
             UnsignableDocument: Not a PDF, not readable within the limits, encrypted, without pages, certified "no
-                changes", already signed unless *multiple_signatures*, or locked by a signature in it.
+                changes", already signed unless *multiple_signatures*, locked by a signature in it, or without the place
+                that *appearance* names.
             ServiceBusy: Too many documents are being read.
 
         """
@@ -76,6 +79,7 @@ class PadesEngine:
             "moment": _EARLIEST.isoformat(),
             "container": self._container,
             "multiple_signatures": multiple_signatures,
+            **_seen(appearance, "N", _EARLIEST, "R"),
         }
         self._signing_work("inspect", arguments, document)
 
@@ -86,7 +90,8 @@ class PadesEngine:
         The document is read once in pieces; of it the state keeps its length and digest.
 
         Raises:
-            UnsignableDocument: It cannot be extended, or the certificate's key does not sign PDFs.
+            UnsignableDocument: It cannot be extended, has no place for the appearance that is wanted, or the
+                certificate's key does not sign PDFs.
             ServiceBusy: Too many documents are being read.
 
         """
@@ -101,6 +106,12 @@ class PadesEngine:
             "moment": parameters.signing_time.isoformat(),
             "reason": parameters.reason,
             "container": self._container,
+            **_seen(
+                parameters.appearance,
+                parameters.certificate.common_name,
+                parameters.signing_time,
+                parameters.reason,
+            ),
         }
         before, after = self._signing_work("revise", arguments, content)[0].blobs
         algorithm = cms.digest_for(key)
@@ -186,13 +197,7 @@ class PadesEngine:
 
         """
         del content
-        answers = self._reading_work(signature)
-        try:
-            found, store = _found(answers)
-        except (KeyError, TypeError, ValueError, IndexError):
-            raise UnreadableSignature("cannot be read as a PDF") from None
-        reader = DocumentReader(signature, length_of(signature), store, _HASHED_AT_MOST)
-        return tuple(reader.verdicts(found))
+        return self._reader.read_file(signature)
 
     def _signing_work(self, name: str, arguments: Mapping[str, Any], document: BinaryIO) -> list[Answer]:
         try:
@@ -201,16 +206,12 @@ class PadesEngine:
         except (Declined, Stopped) as problem:
             raise UnsignableDocument(problem.reason) from None
 
-    def _reading_work(self, document: BinaryIO) -> list[Answer]:
-        try:
-            with lent(document) as descriptor:
-                return self._work.run("survey", {}, descriptor)
-        except Declined as problem:
-            raise UnreadableSignature(problem.reason) from None
-        except Stopped as problem:
-            if problem.answers:  # what is missing are comparisons
-                return problem.answers
-            raise UnreadableSignature(problem.reason) from None
+
+def _seen(appearance: VisibleSignature | None, signer: str, moment: datetime, reason: str | None) -> dict[str, Any]:
+    """The arguments for what is seen of a signature: all that is filled in is decided here."""
+    if appearance is None:
+        return {}
+    return {"appearance": appearance.to_fields(), "lines": appearance.lines(signer, moment, reason)}
 
 
 def _resumed(prepared: PreparedSignature, value: SignatureValue) -> tuple[PreparedRevision, bytes]:
@@ -231,33 +232,3 @@ def _is_signed_by(prepared: PreparedSignature, state: PreparedRevision, hasher: 
         return hmac.compare_digest(hasher.digest(), cms.message_digest(prepared.data.octets))
     except ValueError:
         return False
-
-
-def _found(answers: Sequence[Answer]) -> tuple[list[FoundSignature], SecurityStore]:
-    """The isolated process's answers as what they must be. Raises whatever a malformed one gives."""
-    first, *comparisons = answers
-    described = first.fields["signatures"]
-    modified = {int(answer.fields["index"]): answer.fields["modified"] for answer in comparisons}
-    found = [
-        FoundSignature(
-            sub_filter=str(one["sub_filter"]),
-            byte_range=_numbers(one["byte_range"], 4),
-            span=_numbers(one["span"], 2),
-            date=datetime.fromisoformat(one["date"]) if one["date"] else None,
-            contents=contents,
-            modified=modified.get(index),
-        )
-        for index, (one, contents) in enumerate(zip(described, first.blobs, strict=False))
-    ]
-    certificates, ocsp_responses, crls = (int(count) for count in first.fields["store"])
-    stored = first.blobs[len(described) :]
-    return found, SecurityStore(
-        certificates=stored[:certificates],
-        ocsp_responses=stored[certificates : certificates + ocsp_responses],
-        crls=stored[certificates + ocsp_responses : certificates + ocsp_responses + crls],
-    )
-
-
-def _numbers(given: Sequence[int] | None, count: int) -> Any:
-    """So many numbers as a tuple; None for anything else."""
-    return tuple(int(number) for number in given) if given is not None and len(given) == count else None

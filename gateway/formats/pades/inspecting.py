@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import FieldMDPSpec
 
 from gateway.formats.isolated import Refused
-from gateway.formats.pades.documents import TIME_STAMP, SignatureField, entry, is_encrypted, signature_fields
+from gateway.formats.pades.appearance import Stamp
+from gateway.formats.pades.documents import TIME_STAMP, entry, is_encrypted
+from gateway.formats.pades.form import Form, SignatureField
 from gateway.formats.pades.writing import SignatureText, revision
 
 _NO_CHANGES, _DEFAULT = 1, 2
 
 
-def check(reader: PdfFileReader, text: SignatureText, container: int, *, multiple_signatures: bool) -> None:
+def check(
+    reader: PdfFileReader,
+    text: SignatureText,
+    container: int,
+    *,
+    multiple_signatures: bool,
+    stamp: Stamp | None = None,
+) -> None:
     """
     Refuse a document that must not be signed, or that cannot be: the revision is made once, and thrown away.
 
@@ -26,14 +36,33 @@ def check(reader: PdfFileReader, text: SignatureText, container: int, *, multipl
     if is_encrypted(reader):
         raise Refused("is encrypted")
     _check_pages(reader)
-    signatures = list(signature_fields(reader))
+    signatures = Form(reader).signatures()
     if not multiple_signatures and any(entry(one.value, "/SubFilter") != TIME_STAMP for one in signatures):
         raise Refused("is already signed; set MultipleSignatures to co-sign it")
     if _NO_CHANGES in _permissions(reader, signatures):
         raise Refused("is certified: no changes allowed (DocMDP P=1)")
     if any(_locks(one, text.name) for one in signatures):
         raise Refused("has a signature that locks all form fields, so no signature can be added")
-    revision(reader, text, container)
+    revision(reader, text, container, permitted(reader, stamp))
+
+
+def permitted(reader: PdfFileReader, stamp: Stamp | None) -> Stamp | None:
+    """
+    *stamp* where the document allows it, and None where the signature must stay unseen to spoil nothing.
+
+    A certified document allows no new visible field: readers would take it for a change of the page. Raises ``Refused``
+    where a signature locks the field that is to be signed in.
+    """
+    if stamp is None:
+        return None
+    signatures = Form(reader).signatures()
+    field = stamp.wanted.field
+    if field is not None:
+        if any(_locks(one, field) for one in signatures):
+            raise Refused("has a signature that locks the field of the visible signature")
+        return replace(stamp, follows_others=bool(signatures))
+    nothing = not stamp.lines and stamp.wanted.picture is None
+    return None if nothing or any(True for _ in _permissions(reader, signatures)) else stamp
 
 
 def _check_pages(reader: PdfFileReader) -> None:

@@ -9,48 +9,26 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import BinaryIO
 
 from gateway.asn1 import der
 from gateway.domain.contents import DigestAlgorithm
-from gateway.domain.verdicts import IntegrityFailure, IntegrityVerdict, SignatureKind, TimeStampFound
+from gateway.domain.verdicts import IntegrityFailure, IntegrityVerdict, SignatureKind, TimeStampFound, TimeStampKind
 from gateway.formats.pades.algorithms import digest_name
+from gateway.formats.pades.bare import check_bare
 from gateway.formats.pades.checking import CheckedSignature, ContentDigester, check
 from gateway.formats.pades.cms_reading import ID_DATA, TST_INFO, SignedData, read_signed_data
+from gateway.formats.pades.found import FoundSignature, SecurityStore
+from gateway.formats.pades.levels import NEITHER, level_of
 from gateway.formats.pades.streams import RangeHasher, finished, new_hash
 
-_TIME_STAMP = "/ETSI.RFC3161"
 _OVER_SHA1 = "/adbe.pkcs7.sha1"
-_HEX = re.compile(rb"<[0-9A-Fa-f]*>")
+_X509 = "/adbe.x509.rsa_sha1"
+_BLANK = b"\0\t\n\x0c\r "
+_MOST_BLANKS = 64 * 1024
+_HEX = re.compile(rb"<[0-9A-Fa-f\0\t\n\x0c\r ]*>")
 _MOST_OTHERS = 256
-
-
-@dataclass(frozen=True, slots=True)
-class FoundSignature:
-    """
-    A signature dictionary as the document has it.
-
-    *byte_range* None: not four numbers. *span* is where its object stands in the file, None in an object stream.
-    *modified* is what the difference analysis came to, None where it came to nothing.
-    """
-
-    sub_filter: str
-    byte_range: tuple[int, int, int, int] | None
-    span: tuple[int, int] | None
-    date: datetime | None
-    contents: bytes
-    modified: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class SecurityStore:
-    """The document security store (EN 319 142-1 § 5.4): evidence for every signature, each item in DER."""
-
-    certificates: tuple[bytes, ...] = ()
-    ocsp_responses: tuple[bytes, ...] = ()
-    crls: tuple[bytes, ...] = ()
 
 
 class DocumentReader:
@@ -64,16 +42,20 @@ class DocumentReader:
         self._hasher = RangeHasher(stream, budget)
 
     def verdicts(self, found: Sequence[FoundSignature]) -> list[IntegrityVerdict]:
-        """One verdict for each, in the order in which their ranges end."""
-        return [self._verdict(one) for one in sorted(found, key=_end)]
+        """Every signer's verdict, in the order in which the ranges end."""
+        ordered = sorted(found, key=lambda one: one.end)
+        return [
+            self._placed(one, verdict)
+            for index, one in enumerate(ordered)
+            for verdict in self._by_contents(one, [later for later in ordered[index + 1 :] if later.is_time_stamp])
+        ]
 
-    def _verdict(self, one: FoundSignature) -> IntegrityVerdict:
-        kind = SignatureKind.DOCUMENT_TIME_STAMP if one.sub_filter == _TIME_STAMP else SignatureKind.SIGNATURE
-        verdict = self._by_cms(one, kind)
+    def _placed(self, one: FoundSignature, verdict: IntegrityVerdict) -> IntegrityVerdict:
+        """*verdict* with what the range says: what is covered, whether that is clear, and what came later."""
         if not self._is_sane(one.byte_range):
             # Nothing can be hashed then, so that nothing holds; the reason is the range.
             return replace(verdict, crypto_valid=False, structure_valid=False, failure=IntegrityFailure.AMBIGUOUS)
-        whole = _end(one) == self._size
+        whole = one.end == self._size
         verdict = replace(
             verdict,
             covers_whole_document=whole,
@@ -94,50 +76,44 @@ class DocumentReader:
         return start == 0 < length < second and rest >= 0 and second + rest <= self._size
 
     def _leaves_out_contents_alone(self, one: FoundSignature) -> bool:
-        """Whether the hole is the hexadecimal Contents with its brackets, to the octet."""
+        """Whether the hole is the hexadecimal Contents: with its brackets or between them, and blanks at most."""
         assert one.byte_range is not None
         _, hole, hole_end, _ = one.byte_range
-        if hole_end - hole != 2 * len(one.contents) + 2:
+        if hole_end - hole > _MOST_BLANKS + 2 * len(one.contents):
             return False
-        self._stream.seek(hole, os.SEEK_SET)
-        text = self._stream.read(hole_end - hole)
-        return _HEX.fullmatch(text) is not None and bytes.fromhex(text[1:-1].decode()) == one.contents
+        self._stream.seek(hole - 1, os.SEEK_SET)
+        text = self._stream.read(hole_end - hole + 2)
+        inside = text[1:-1].strip(_BLANK)
+        if text[:1] == b"<" and text[-1:] == b">":
+            inside = b"<" + inside + b">"
+        if _HEX.fullmatch(inside) is None:
+            return False
+        digits = inside[1:-1].translate(None, _BLANK).decode()
+        return bytes.fromhex(digits + "0" * (len(digits) % 2)) == one.contents
 
-    def _by_cms(self, one: FoundSignature, kind: SignatureKind) -> IntegrityVerdict:
+    def _by_contents(self, one: FoundSignature, later_stamps: Sequence[FoundSignature]) -> list[IntegrityVerdict]:
+        if one.sub_filter == _X509:
+            return [self._from(one, checked) for checked in (check_bare(one, self._ranged(one)),)]
         try:
-            signed = read_signed_data(one.contents)
+            signers = read_signed_data(one.contents)
         except ValueError:
-            return self._unread(one, kind)
-        if kind is SignatureKind.DOCUMENT_TIME_STAMP:
-            return self._document_time_stamp(one, signed)
-        return self._signature(one, signed)
+            return [self._unread(one)]
+        if one.is_time_stamp:
+            return [self._document_time_stamp(one, signed) for signed in signers]
+        verdicts = []
+        for signed in signers:
+            checked = self._checked(one, signed)
+            level = level_of(one, signed, checked, later_stamps, signers=len(signers))
+            stamps = tuple(TimeStampFound(token, signed.value) for token in signed.tokens)
+            verdicts.append(replace(self._from(one, checked, signed, stamps), level=level))
+        return verdicts
 
-    def _unread(self, one: FoundSignature, kind: SignatureKind) -> IntegrityVerdict:
-        return IntegrityVerdict(
-            kind=kind,
-            crypto_valid=False,
-            structure_valid=True,
-            failure=IntegrityFailure.FORMAT,
-            certificate=None,
-            certificate_reference_matches=None,
-            other_certificates=self._store.certificates,
-            time_stamps=(),
-            claimed_signing_time=one.date if kind is SignatureKind.SIGNATURE else None,
-            signature_digests=frozenset(),
-            content_digest=None,
-            embedded_ocsp_responses=self._store.ocsp_responses,
-            embedded_crls=self._store.crls,
-        )
-
-    def _signature(self, one: FoundSignature, signed: SignedData) -> IntegrityVerdict:
+    def _checked(self, one: FoundSignature, signed: SignedData) -> CheckedSignature:
         if one.sub_filter == _OVER_SHA1:
-            checked = self._over_sha1(one, signed)
-        else:
-            checked = check(signed, self._ranged(one), self._store.certificates)
-            if signed.content_type != ID_DATA:
-                checked = replace(checked, failure=IntegrityFailure.FORMAT)
-        stamps = tuple(TimeStampFound(token, signed.value) for token in signed.tokens)
-        return self._from(one, SignatureKind.SIGNATURE, signed, checked, stamps)
+            return self._over_sha1(one, signed)
+        checked = check(signed, self._ranged(one), self._store.certificates)
+        # What is encapsulated instead of the document is another signature's content (ISO 32000-2 § 12.8.3.3).
+        return checked if signed.content_type == ID_DATA else replace(checked, failure=IntegrityFailure.FORMAT)
 
     def _over_sha1(self, one: FoundSignature, signed: SignedData) -> CheckedSignature:
         """adbe.pkcs7.sha1: what is signed is the SHA-1 of the ranges (ISO 32000-1 § 12.8.3.3)."""
@@ -158,22 +134,40 @@ class DocumentReader:
             checked = replace(checked, failure=IntegrityFailure.FORMAT)
         elif not covered or imprint != covered:
             checked = replace(checked, failure=IntegrityFailure.DIGEST)
-        stamps = (TimeStampFound(signed.encoded, covered),)
-        return self._from(one, SignatureKind.DOCUMENT_TIME_STAMP, signed, checked, stamps)
+        stamps = (TimeStampFound(signed.encoded, covered, TimeStampKind.DOCUMENT),)
+        return self._from(one, checked, signed, stamps)
+
+    def _unread(self, one: FoundSignature) -> IntegrityVerdict:
+        return IntegrityVerdict(
+            kind=SignatureKind.DOCUMENT_TIME_STAMP if one.is_time_stamp else SignatureKind.SIGNATURE,
+            crypto_valid=False,
+            structure_valid=True,
+            failure=IntegrityFailure.FORMAT,
+            certificate=None,
+            certificate_reference_matches=None,
+            other_certificates=self._store.certificates,
+            time_stamps=(),
+            claimed_signing_time=None if one.is_time_stamp else one.date,
+            signature_digests=frozenset(),
+            content_digest=None,
+            embedded_ocsp_responses=self._store.ocsp_responses,
+            embedded_crls=self._store.crls,
+            level=None if one.is_time_stamp else NEITHER,
+        )
 
     def _from(
         self,
         one: FoundSignature,
-        kind: SignatureKind,
-        signed: SignedData,
         checked: CheckedSignature,
-        stamps: tuple[TimeStampFound, ...],
+        signed: SignedData | None = None,
+        stamps: tuple[TimeStampFound, ...] = (),
     ) -> IntegrityVerdict:
-        others = dict.fromkeys((*signed.certificates, *self._store.certificates))
+        sent = signed.certificates if signed is not None else one.certificates
+        others = dict.fromkeys((*sent, *self._store.certificates))
         if checked.certificate is not None:
             others.pop(checked.certificate, None)
         return replace(
-            self._unread(one, kind),
+            self._unread(one),
             crypto_valid=checked.failure is None,
             failure=checked.failure,
             certificate=checked.certificate,
@@ -181,8 +175,8 @@ class DocumentReader:
             other_certificates=tuple(others)[:_MOST_OTHERS],
             time_stamps=stamps,
             signature_digests=checked.digests,
-            embedded_ocsp_responses=_together(signed.ocsp_responses, self._store.ocsp_responses),
-            embedded_crls=_together(signed.crls, self._store.crls),
+            embedded_ocsp_responses=_together(signed.ocsp_responses if signed else (), self._store.ocsp_responses),
+            embedded_crls=_together(signed.crls if signed else (), self._store.crls),
         )
 
     def _ranged(self, one: FoundSignature) -> ContentDigester:
@@ -207,11 +201,7 @@ def _encloses_its_hole(one: FoundSignature) -> bool:
 
 
 def _stands_after_what_it_covers(one: FoundSignature) -> bool:
-    return one.span is not None and one.span[0] >= _end(one)
-
-
-def _end(one: FoundSignature) -> int:
-    return one.byte_range[2] + one.byte_range[3] if one.byte_range is not None else 0
+    return one.span is not None and one.span[0] >= one.end
 
 
 def _octets_digester(octets: bytes) -> ContentDigester:

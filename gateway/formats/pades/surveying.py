@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC
+from itertools import chain
 from typing import Any
 
 from pyhanko.pdf_utils import generic
@@ -15,11 +18,15 @@ from pyhanko.sign.validation.pdf_embedded import extract_contents
 
 from gateway.formats.isolated import Answer, Refused
 from gateway.formats.pades.changes import modified_after
-from gateway.formats.pades.documents import SignatureField, entry, is_encrypted, signature_fields
+from gateway.formats.pades.deadline import OutOfTime, within
+from gateway.formats.pades.documents import entry, is_encrypted
+from gateway.formats.pades.form import Form, SignatureField
 
 _MIB = 1024 * 1024
 _LARGEST_CONTENTS = 8 * _MIB
 _LARGEST_CONTENTS_IN_ALL = 64 * _MIB
+_MOST_CERTIFICATES = 32
+_COMPARED_AT_MOST = 10.0
 # What is read of each kind: so many, of so many octets together.
 _STORE = (
     ("/Certs", DecodePurpose.CERTIFICATE, 256, 4 * _MIB),
@@ -28,9 +35,20 @@ _STORE = (
 )
 
 
-def survey(reader: PdfFileReader) -> tuple[Answer, list[SignatureField]]:
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A document's signatures with their Contents, and the answer that tells of them."""
+
+    reader: PdfFileReader
+    form: Form
+    found: list[SignatureField]
+    contents: list[bytes]
+    answer: Answer
+
+
+def survey(reader: PdfFileReader) -> Surveyed:
     """
-    Every signature as *fields* with its Contents as a blob, then the document security store's blobs.
+    Every signature as *fields*; its Contents and certificates as blobs, then the document security store's.
 
     Raises:
         Refused: Encrypted, or too many signatures, or too large ones.
@@ -38,25 +56,37 @@ def survey(reader: PdfFileReader) -> tuple[Answer, list[SignatureField]]:
     """
     if is_encrypted(reader) and not _opens_without_password(reader):
         raise Refused("is encrypted")
-    found = list(signature_fields(reader))
+    form = Form(reader)
+    found = form.signatures()
     contents = [_contents(one) for one in found]
     if sum(len(octets) for octets in contents) > _LARGEST_CONTENTS_IN_ALL:
         raise Refused("has signatures that are too large")
+    certificates = [_certificates(one.value) for one in found]
     store = [_stored(reader, *kind) for kind in _STORE]
     fields = {
-        "signatures": [_described(reader, one) for one in found],
+        "signatures": [
+            _described(reader, one) | {"certificates": len(own)} for one, own in zip(found, certificates, strict=True)
+        ],
         "store": [len(kind) for kind in store],
+        "has_store": _has(reader.root, "/DSS"),
     }
-    blobs = (*contents, *(blob for kind in store for blob in kind))
-    return Answer(fields, blobs), found
+    blobs = (*contents, *chain(*certificates), *chain(*store))
+    return Surveyed(reader, form, found, contents, Answer(fields, blobs))
 
 
-def comparisons(reader: PdfFileReader, found: list[SignatureField], contents: list[bytes]) -> Iterator[Answer]:
-    """For each signature by its index, whether the document was modified after it: True, False, or null."""
-    for index, (one, octets) in enumerate(zip(found, contents, strict=True)):
+def comparisons(surveyed: Surveyed) -> Iterator[Answer]:
+    """
+    For each signature by its index, whether the document was modified after it: True, False, or null.
+
+    Null for all that come after ten seconds: the references between a document's objects may form more paths than
+    anybody can follow. A form that is no tree is not compared at all.
+    """
+    deadline = time.monotonic() + _COMPARED_AT_MOST
+    for index, (one, octets) in enumerate(zip(surveyed.found, surveyed.contents, strict=True)):
         modified = None
-        with suppress(Exception):
-            modified = modified_after(reader, one, octets, found)
+        with suppress(Exception, OutOfTime), within(deadline - time.monotonic()):
+            if surveyed.form.is_tree:
+                modified = modified_after(surveyed.reader, one, octets, surveyed.found)
         yield Answer({"index": index, "modified": modified})
 
 
@@ -79,6 +109,9 @@ def _described(reader: PdfFileReader, one: SignatureField) -> dict[str, Any]:
         "byte_range": _byte_range(one.value),
         "span": _span(reader, one.reference),
         "date": _date(one.value),
+        "has_filter": _has(one.value, "/Filter"),
+        "has_reason": _has(one.value, "/Reason"),
+        "covers_store": _covers_store(reader, one.reference),
     }
 
 
@@ -87,6 +120,13 @@ def _text(dictionary: generic.DictionaryObject, key: str) -> str:
     with suppress(Exception):
         value = entry(dictionary, key)
     return str(value)[:64]
+
+
+def _has(dictionary: generic.DictionaryObject, key: str) -> bool:
+    """Whether there is such an entry that can be read."""
+    with suppress(Exception):
+        return entry(dictionary, key) is not None
+    return False
 
 
 def _byte_range(signature: generic.DictionaryObject) -> list[int] | None:
@@ -110,6 +150,26 @@ def _span(reader: PdfFileReader, reference: generic.Reference | None) -> list[in
             generic.read_object(reader.stream, reference)
             return [place, reader.stream.tell()]
     return None
+
+
+def _covers_store(reader: PdfFileReader, reference: generic.Reference | None) -> bool:
+    """Whether there was a document security store in the revision that a signature belongs to."""
+    if reference is not None:
+        with suppress(Exception):
+            return "/DSS" in reader.get_historical_root(reader.xrefs.get_last_change(reference))
+    return False
+
+
+def _certificates(signature: generic.DictionaryObject) -> list[bytes]:
+    """The Cert entry: one certificate, or several of which the first is the signer's."""
+    octets: list[bytes] = []
+    with suppress(Exception):
+        given = signature["/Cert"]
+        for item in list.__iter__(given) if isinstance(given, generic.ArrayObject) else [given]:
+            text = item.get_object()
+            if isinstance(text, (generic.ByteStringObject, generic.TextStringObject)):
+                octets.append(bytes(text.original_bytes))
+    return octets[:_MOST_CERTIFICATES] if sum(map(len, octets)) <= _MIB else []
 
 
 def _date(signature: generic.DictionaryObject) -> str | None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -20,6 +22,8 @@ from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import SignatureObject
 
 from gateway.formats.isolated import Refused
+from gateway.formats.pades.appearance import Stamp
+from gateway.formats.pades.stamping import dress, lock_of, new_field, require_empty_field
 
 _HIGHEST_NUMBER = 8_388_607 - 16
 """ISO 32000-1 annex C, with room for ours."""
@@ -44,7 +48,7 @@ class Revision:
     hole_end: int
 
 
-class _Appended(io.BytesIO):
+class Appended(io.BytesIO):
     """Octets that stand after *base* others: positions are the file's."""
 
     def __init__(self, base: int, beginning: bytes) -> None:
@@ -53,48 +57,63 @@ class _Appended(io.BytesIO):
         self.write(beginning)
 
     def tell(self) -> int:
+        """In the file."""
         return super().tell() + self._base
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """In the file."""
         return super().seek(offset - self._base if whence == os.SEEK_SET else offset, whence) + self._base
 
 
-class _RevisionWriter(IncrementalPdfFileWriter):
+class RevisionWriter(IncrementalPdfFileWriter):
     """Leaves the document's PDF version as it is."""
 
     output_version = (1, 0)  # the least that is asked for, which every document has
 
 
-def revision(reader: PdfFileReader, text: SignatureText, container: int) -> Revision:
+def revision(reader: PdfFileReader, text: SignatureText, container: int, stamp: Stamp | None = None) -> Revision:
     """
-    An invisible signature field on the first page with an empty signature of *container* octets.
+    An empty signature of *container* octets, in an invisible field on the first page, or seen as *stamp* says.
 
-    Raises whatever pyHanko raises for documents that it cannot extend.
+    Raises ``Refused`` where the document has no place for *stamp*, and whatever pyHanko raises for documents that it
+    cannot extend.
     """
-    writer = _RevisionWriter(reader.stream, prev=reader)
-    _number_after_all(writer, reader)
-    _identify(writer, reader, text.identifier)
-    embedder = PdfCMSEmbedder(new_field_spec=SigFieldSpec(sig_field_name=text.name))
-    steps = embedder.write_cms(field_name=text.name, writer=writer)
-    next(steps)
+    writer = RevisionWriter(reader.stream, prev=reader)
+    number_after_all(writer, reader)
+    identify(writer, reader, text.identifier)
+    steps = _field(writer, text.name, stamp)
+    field = next(steps)
+    if stamp is not None:
+        dress(writer, field, stamp)
     signature = SignatureObject(
         timestamp=text.moment,
         subfilter=SigSeedSubFilter.PADES,
         reason=text.reason,
         bytes_reserved=2 * container,
     )
-    steps.send(SigObjSetup(sig_placeholder=signature))
+    steps.send(SigObjSetup(sig_placeholder=signature, mdp_setup=lock_of(field.get_object())))
 
     size = reader.stream.seek(0, os.SEEK_END)
     reader.stream.seek(size - 1)
-    out = _Appended(size, b"" if reader.stream.read(1) in b"\r\n" else b"\n")
+    out = Appended(size, b"" if reader.stream.read(1) in b"\r\n" else b"\n")
     writer._write_updated_section(out)  # type: ignore[no-untyped-call]  # noqa: SLF001 - public ways copy it all
     start, end = signature.contents.offsets
     signature.byte_range.fill_offsets(out, start, end, out.tell())
     return Revision(out.getvalue(), start - size, end - size)
 
 
-def _identify(writer: IncrementalPdfFileWriter, reader: PdfFileReader, identifier: bytes) -> None:
+def _field(writer: IncrementalPdfFileWriter, name: str, stamp: Stamp | None) -> Generator[Any, Any, None]:
+    """The field that is signed in, and the steps of signing in it, which are pyHanko's."""
+    existing = stamp.wanted.field if stamp is not None else None
+    if existing is not None:
+        require_empty_field(writer, existing)
+        yield from PdfCMSEmbedder().write_cms(existing, writer, existing_fields_only=True)
+    else:
+        spec = SigFieldSpec(sig_field_name=name) if stamp is None else new_field(writer, name, stamp)
+        yield from PdfCMSEmbedder(new_field_spec=spec).write_cms(name, writer)
+
+
+def identify(writer: IncrementalPdfFileWriter, reader: PdfFileReader, identifier: bytes) -> None:
     """The changing half of the document's /ID comes from outside, and the lasting half where there was none."""
     given = generic.ByteStringObject(identifier)
     writer._document_id[1] = given  # noqa: SLF001 - pyHanko draws it itself
@@ -102,7 +121,7 @@ def _identify(writer: IncrementalPdfFileWriter, reader: PdfFileReader, identifie
         writer._document_id[0] = given  # noqa: SLF001
 
 
-def _number_after_all(writer: IncrementalPdfFileWriter, reader: PdfFileReader) -> None:
+def number_after_all(writer: IncrementalPdfFileWriter, reader: PdfFileReader) -> None:
     """New objects must not replace old ones, also where the trailer's /Size is too small."""
     highest = int(reader.trailer["/Size"])
     for number in range(reader.xrefs.total_revisions):

@@ -1,1 +1,1 @@
-"""XAdES over a given hash (EN 319 132-1)."""
+"""XAdES: written over a given hash, read in every form (EN 319 132-1)."""

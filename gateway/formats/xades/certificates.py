@@ -81,14 +81,14 @@ def key_info_certificates(parts: Parts) -> list[bytes]:
 
 def names_in(parts: Parts) -> list[Named]:
     """The names of SigningCertificate and SigningCertificateV2, in order."""
-    signed, xades = parts.properties("SignedProperties"), f"{{{parts.namespace}}}"
+    signed, xades = parts.signed, f"{{{parts.namespace}}}"
     if signed is None:
         return []
     found = []
     for kind in ("SigningCertificateV2", "SigningCertificate"):
         path = f"{xades}SignedSignatureProperties/{xades}{kind}/{xades}Cert/{xades}CertDigest"
         for digest in signed.findall(path):
-            method, value = digest.find(ds("DigestMethod")), digest.find(ds("DigestValue"))
+            method, value = _either(digest, xades, "DigestMethod"), _either(digest, xades, "DigestValue")
             if method is None or value is None:
                 continue
             try:
@@ -96,6 +96,12 @@ def names_in(parts: Parts) -> list[Named]:
             except NotText:
                 continue
     return found[:_MAX_NAMES]
+
+
+def _either(place: etree._Element, xades: str, name: str) -> etree._Element | None:
+    """A child of XML Signature, which DIGIDOC-XML has in the namespace of XAdES."""
+    found = place.find(ds(name))
+    return place.find(f"{xades}{name}") if found is None else found
 
 
 def choose_signer(

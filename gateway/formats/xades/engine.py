@@ -10,11 +10,18 @@ from gateway.asn1.public_keys import public_key_of
 from gateway.domain.contents import ContentDigest
 from gateway.domain.signatures import PreparedSignature, SignatureValue
 from gateway.domain.verdicts import IntegrityVerdict
+from gateway.domain.verification import DetachedContent
 from gateway.errors import UnsignableDocument
 from gateway.formats.api import SignatureParameters
 from gateway.formats.xades import writing
+from gateway.formats.xades.budget import Budget
+from gateway.formats.xades.documents import Document
+from gateway.formats.xades.outside import Outside
 from gateway.formats.xades.parsing import parse, read_bounded
-from gateway.formats.xades.reading import judge_document
+from gateway.formats.xades.reading import judge_over_hash
+from gateway.formats.xades.references import References
+from gateway.formats.xades.structure import FEW
+from gateway.formats.xades.xpath import SelectedBy, XPathProcesses
 
 
 class XadesEngine:
@@ -29,6 +36,7 @@ class XadesEngine:
         """*templates* and *keys*: how many are kept, at most."""
         self._template = lru_cache(maxsize=templates)(writing.Template.of)
         self._key_of = lru_cache(maxsize=keys)(public_key_of)
+        self._processes = XPathProcesses()
 
     def inspect(self, document: BinaryIO, *, multiple_signatures: bool) -> None:  # noqa: ARG002 - the door's shape
         """Hashes are no documents: always raises ``UnsignableDocument``."""
@@ -82,16 +90,35 @@ class XadesEngine:
         """
         A verdict on each signature in an XML document of at most 8 MiB.
 
-        *content* is the hash that was signed. Without it nothing can hold: ``crypto_valid`` is False and
-        ``structure_valid`` None (undetermined), with failure FORMAT unless something is wrong in itself. The same goes
-        for whatever this reader cannot judge: transforms other than canonicalisation, unknown algorithms, unusable
-        keys, several contents. ``structure_valid`` is None, too, where the signature does not say whose it is.
+        *content* is the hash that was signed: of the one thing outside the document that the signature names, itself
+        or in a manifest. Whatever else it references is in the document and compared too; counter-signatures are not
+        answered for. Without the hash nothing can hold: ``crypto_valid`` is False and ``structure_valid`` None
+        (undetermined), with failure FORMAT unless something is wrong in itself. The same goes for what this reader
+        cannot judge: transforms of the content other than canonicalisation, unknown algorithms, unusable keys, several
+        contents. ``structure_valid`` is None, too, where the signature does not say whose it is.
 
         Raises:
             UnreadableSignature: Not XML, beyond the bounds, with a DTD, or without a signature of the usual shape.
+            ServiceBusy: Too many documents need XPath.
 
         """
-        return judge_document(parse(read_bounded(signature)), content, self._key_of)
+        data = read_bounded(signature)
+        document = Document(data, parse(data))
+        budget = Budget()
+        selecting = SelectedBy(document, self._processes, budget)
+        references = References(document, _hash_outside(content), selecting, False, FEW, budget)
+        return judge_over_hash(references, self._key_of, given=content is not None)
+
+
+def _hash_outside(content: bytes | None) -> Outside:
+    """The caller's hash, whose algorithm follows from its length, as the only content."""
+    if content is None:
+        return Outside(())
+    try:
+        algorithm = ContentDigest.of(content).algorithm.value
+    except ValueError:
+        algorithm = None
+    return Outside((DetachedContent(digest_algorithm=algorithm, digest=content),))
 
 
 def _digest(content: ContentDigest | BinaryIO) -> ContentDigest:

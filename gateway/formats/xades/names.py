@@ -17,14 +17,25 @@ XADES_NAMESPACES = (XADES, XADES_122, XADES_111)
 
 SIGNED_PROPERTIES_TYPE = "http://uri.etsi.org/01903#SignedProperties"
 SIGNED_PROPERTIES_TYPES = frozenset(
-    {SIGNED_PROPERTIES_TYPE, f"{XADES_122}SignedProperties", f"{XADES_111}SignedProperties"}
+    {
+        SIGNED_PROPERTIES_TYPE,
+        *(f"{namespace}SignedProperties" for namespace in (XADES, XADES_122, XADES_111, XADES_141)),
+    }
 )
-"""The Type of the reference to SignedProperties, in all its versions."""
+"""The Type of the reference to SignedProperties, in all its versions, and as some wrote it by mistake."""
+
+COUNTERSIGNED_TYPE = "http://uri.etsi.org/01903#CountersignedSignature"
 
 XADES_TYPES_PREFIX = "http://uri.etsi.org/01903"
 """How every Type begins that XAdES defines."""
 
 MANIFEST_TYPE = f"{DS}Manifest"
+OBJECT_TYPE = f"{DS}Object"
+
+ENVELOPED = f"{DS}enveloped-signature"
+BASE64 = f"{DS}base64"
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+XPATH_FILTER = "http://www.w3.org/2002/06/xmldsig-filter2"
 
 C14N_10 = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 C14N_11 = "http://www.w3.org/2006/12/xml-c14n11"
@@ -60,14 +71,15 @@ DIGEST_URIS = {
     "sha3_256": f"{MORE_2007}sha3-256",
     "sha3_384": f"{MORE_2007}sha3-384",
     "sha3_512": f"{MORE_2007}sha3-512",
+    "ripemd160": f"{_ENC}ripemd160",
 }
-"""DigestMethod by hashlib name."""
+"""DigestMethod by hashlib name; MD5 is not among them."""
 
 DIGESTS = {uri: name for name, uri in DIGEST_URIS.items()}
 
 
 class ValueMethod(NamedTuple):
-    """What a SignatureMethod asks for: *scheme* pkcs1, pss, ecdsa, ed25519 or ed448; *digest* a hashlib name."""
+    """What a SignatureMethod asks for: *scheme* pkcs1, pss, ecdsa, dsa, ed25519 or ed448; *digest* a hashlib name."""
 
     scheme: str
     digest: str
@@ -86,6 +98,8 @@ def _methods() -> dict[str, ValueMethod]:
     for bits in ("224", "256", "384", "512"):
         found[f"{MORE_2007}ecdsa-sha3-{bits}"] = ValueMethod("ecdsa", f"sha3_{bits}")
         found[f"{MORE_2007}sha3-{bits}-rsa-MGF1"] = ValueMethod("pss", f"sha3_{bits}")
+    found[f"{DS}dsa-sha1"] = ValueMethod("dsa", "sha1")
+    found["http://www.w3.org/2009/xmldsig11#dsa-sha256"] = ValueMethod("dsa", "sha256")
     # RFC 9231 § 2.3.12: the hash belongs to the scheme.
     found["http://www.w3.org/2021/04/xmldsig-more#eddsa-ed25519"] = ValueMethod("ed25519", "sha512")
     found["http://www.w3.org/2021/04/xmldsig-more#eddsa-ed448"] = ValueMethod("ed448", "shake256")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from base64 import b64encode
 from datetime import UTC, datetime
 
 from lxml import etree
@@ -50,7 +49,7 @@ def base64_of(element: etree._Element, limit: int) -> bytes:
         data = binascii.a2b_base64(written, strict_mode=True)
     except ValueError:
         raise NotText from None
-    if len(data) > limit or b64encode(data).decode("ascii") != written:
+    if len(data) > limit or binascii.b2a_base64(data, newline=False).decode("ascii") != written:
         raise NotText
     return data
 

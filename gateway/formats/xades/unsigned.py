@@ -7,15 +7,16 @@ be judged elsewhere. Counter-signatures are signatures of their own and looked a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from lxml import etree
 
-from gateway.domain.verdicts import TimeStampFound
-from gateway.formats.xades.canonical import NotCanonicalisable, canonical
+from gateway.domain.verdicts import TimeStampFound, TimeStampKind
 from gateway.formats.xades.certificates import MAX_CERTIFICATES, certificates_in
-from gateway.formats.xades.names import XADES_141, XADES_NAMESPACES, ds
+from gateway.formats.xades.covering import Covered, tags
+from gateway.formats.xades.names import ds
 from gateway.formats.xades.structure import Parts
 from gateway.formats.xades.texts import NotText, base64_of
 
@@ -26,17 +27,25 @@ _LARGEST_REVOCATION_VALUE = 6 * 1024 * 1024
 _UNREADABLE = b""
 
 
-def _tags(name: str) -> tuple[str, ...]:
-    return tuple(f"{{{namespace}}}{name}" for namespace in (*XADES_NAMESPACES, XADES_141))
-
-
-_SIGNATURE_PROPERTIES = _tags("UnsignedSignatureProperties")
-_COUNTER_SIGNATURE = _tags("CounterSignature")
-_TIME_STAMP = _tags("SignatureTimeStamp")
-_TOKEN = _tags("EncapsulatedTimeStamp")
-_CERTIFICATE = _tags("EncapsulatedX509Certificate")
-_OCSP = _tags("EncapsulatedOCSPValue")
-_CRL = _tags("EncapsulatedCRLValue")
+_SIGNATURE_PROPERTIES = tags("UnsignedSignatureProperties")
+_DATA_PROPERTIES = tags("SignedDataObjectProperties")
+_COUNTER_SIGNATURE = tags("CounterSignature")
+_TOKEN = tags("EncapsulatedTimeStamp")
+_CERTIFICATE = tags("EncapsulatedX509Certificate")
+_OCSP = tags("EncapsulatedOCSPValue")
+_CRL = tags("EncapsulatedCRLValue")
+_KINDS: dict[str, tuple[TimeStampKind, Callable[[Covered, etree._Element], bytes | None]]] = {
+    tag: (kind, covered)
+    for names, kind, covered in (
+        (tags("AllDataObjectsTimeStamp"), TimeStampKind.CONTENT, Covered.data),
+        (tags("IndividualDataObjectsTimeStamp"), TimeStampKind.CONTENT, Covered.included_data),
+        (tags("SignatureTimeStamp"), TimeStampKind.SIGNATURE, Covered.value),
+        (tags("SigAndRefsTimeStamp", "SigAndRefsTimeStampV2"), TimeStampKind.SIGNATURE, Covered.value_and_references),
+        (tags("RefsOnlyTimeStamp", "RefsOnlyTimeStampV2"), TimeStampKind.REFERENCES, Covered.references_only),
+        (tags("ArchiveTimeStamp"), TimeStampKind.ARCHIVE, Covered.everything_before),
+    )
+    for tag in names
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +58,8 @@ class Added:
     crls: tuple[bytes, ...] = ()
 
 
-def added_to(parts: Parts) -> Added:
-    """What UnsignedProperties hold, within bounds; what is beyond them or cannot be read is left out."""
+def added_to(parts: Parts, covered: Covered) -> Added:
+    """What UnsignedProperties hold, and content time-stamps; what is beyond bounds or cannot be read is left out."""
     properties = list(_signature_properties(parts))
     certificates: dict[bytes, None] = {}
     ocsp_responses: dict[bytes, None] = {}
@@ -59,9 +68,10 @@ def added_to(parts: Parts) -> Added:
         certificates.update(dict.fromkeys(certificates_in(place, *_CERTIFICATE)))
         ocsp_responses.update(dict.fromkeys(_values(place, _OCSP)))
         crls.update(dict.fromkeys(_values(place, _CRL)))
-    stamps = [found for place in properties if place.tag in _TIME_STAMP for found in _time_stamps(place, parts)]
+    stamped = (place for place in (*_data_properties(parts), *properties) if place.tag in _KINDS)
+    stamps = (found for place in stamped for found in _time_stamps(place, covered))
     return Added(
-        time_stamps=tuple(stamps[:_MAX_TOKENS]),
+        time_stamps=tuple(islice(stamps, _MAX_TOKENS)),
         certificates=tuple(certificates)[:MAX_CERTIFICATES],
         ocsp_responses=tuple(ocsp_responses)[:_MAX_REVOCATION_VALUES],
         crls=tuple(crls)[:_MAX_REVOCATION_VALUES],
@@ -69,34 +79,34 @@ def added_to(parts: Parts) -> Added:
 
 
 def _signature_properties(parts: Parts) -> Iterator[etree._Element]:
-    unsigned = parts.properties("UnsignedProperties")
+    unsigned = parts.unsigned
     for group in () if unsigned is None else unsigned.iterchildren(*_SIGNATURE_PROPERTIES):
         for place in group.iterchildren("*"):
             if place.tag not in _COUNTER_SIGNATURE and next(place.iter(ds("Signature")), None) is None:
                 yield place
 
 
-def _time_stamps(place: etree._Element, parts: Parts) -> Iterator[TimeStampFound]:
-    """
-    Each token of one SignatureTimeStamp over the canonical SignatureValue: by the time-stamp's own algorithm, or C14N
-    1.0 where it names none (§ 5.3, § 4.5).
+def _data_properties(parts: Parts) -> Iterator[etree._Element]:
+    signed = parts.signed
+    for group in () if signed is None else signed.iterchildren(*_DATA_PROPERTIES):
+        yield from group.iterchildren("*")
 
-    A token that cannot be decoded, and one over octets that cannot be told, is handed on as no token at all: a reader
-    of tokens refuses it. Handing on other octets would let a token over these prove a time.
+
+def _time_stamps(place: etree._Element, covered: Covered) -> Iterator[TimeStampFound]:
     """
-    methods = place.findall(ds("CanonicalizationMethod"))
-    covered: bytes | None = None
-    if len(methods) <= 1:
-        try:
-            covered = canonical(parts.value_element, methods[0] if methods else None)
-        except NotCanonicalisable:
-            covered = None
+    Each token of one time-stamp property.
+
+    One that cannot be decoded is handed on as no token at all, which a reader of tokens refuses: left out, a spoiled
+    time-stamp would look like none.
+    """
+    kind, octets_of = _KINDS[str(place.tag)]
+    octets = octets_of(covered, place)
     for element in place.iterchildren(*_TOKEN):
         try:
             token = base64_of(element, _LARGEST_TOKEN)
         except NotText:
             token = _UNREADABLE
-        yield TimeStampFound(_UNREADABLE, b"") if covered is None else TimeStampFound(token, covered)
+        yield TimeStampFound(token, octets, kind)
 
 
 def _values(place: etree._Element, tags: tuple[str, ...]) -> Iterator[bytes]:

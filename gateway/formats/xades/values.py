@@ -1,8 +1,8 @@
 """
 Signature values and the keys that verify them (XML Signature § 6.4, RFC 9231).
 
-RSA as PKCS#1 v1.5 and PSS, ECDSA as fixed-width r‖s (a DER value is not one), EdDSA. Nothing here is trusted: a
-method is taken from a table, and a key that cannot be used verifies nothing.
+RSA as PKCS#1 v1.5 and PSS, ECDSA and DSA as r‖s of one length (a DER value is not one), EdDSA. Nothing here is trusted:
+a method is taken from a table, and a key that cannot be used verifies nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
@@ -20,6 +20,7 @@ from gateway.formats.xades.names import DIGESTS, METHODS, MORE_2007, RSA_PSS_WIT
 from gateway.formats.xades.texts import NotText, children, text
 
 _LARGEST_SALT = 512
+_LARGEST_INTEGER = 72
 _MGF1 = f"{MORE_2007}MGF1"
 
 HASHES: dict[str, hashes.HashAlgorithm] = {
@@ -95,8 +96,8 @@ def holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes) -> b
     try:
         if method.scheme in ("pkcs1", "pss"):
             return _rsa_holds(method, key, octets, value)
-        if method.scheme == "ecdsa":
-            return _ecdsa_holds(method, key, octets, value)
+        if method.scheme in ("ecdsa", "dsa"):
+            return _pair_holds(method, key, octets, value)
         return _eddsa_holds(method, key, octets, value)
     except UnsupportedAlgorithm:
         return None
@@ -114,14 +115,22 @@ def _rsa_holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes)
     return True
 
 
-def _ecdsa_holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes) -> bool:
-    if not isinstance(key, ec.EllipticCurvePublicKey):
+def _pair_holds(method: Method, key: PublicKeyTypes, octets: bytes, value: bytes) -> bool:
+    """
+    Two integers of the same length (RFC 9231 § 2.3.6), which some write shorter or longer than the field.
+
+    The length says nothing that is signed, and the numbers are the same.
+    """
+    half, odd = divmod(len(value), 2)
+    if odd or not 0 < half <= _LARGEST_INTEGER:
         return False
-    width = (key.curve.key_size + 7) // 8
-    if len(value) != 2 * width:
+    parts = encode_dss_signature(int.from_bytes(value[:half]), int.from_bytes(value[half:]))
+    if method.scheme == "ecdsa" and isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(parts, octets, ec.ECDSA(HASHES[method.digest]))
+    elif method.scheme == "dsa" and isinstance(key, dsa.DSAPublicKey):
+        key.verify(parts, octets, HASHES[method.digest])
+    else:
         return False
-    parts = encode_dss_signature(int.from_bytes(value[:width]), int.from_bytes(value[width:]))
-    key.verify(parts, octets, ec.ECDSA(HASHES[method.digest]))
     return True
 
 

@@ -1,4 +1,4 @@
-"""Two ways of reading that are quicker than pyHanko's come to the same, or leave it to pyHanko."""
+"""Three ways of reading that are quicker than pyHanko's come to the same, or leave it to pyHanko."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from pyhanko.pdf_utils.generic import DictionaryObject, NumberObject, pdf_name
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import PageObject, PdfFileWriter
+from pyhanko.pdf_utils.xref import XRefSectionData
 
 from gateway.formats.pades.documents import with_reader
 from gateway.formats.pades.hexadecimal import read_hexadecimal
+from gateway.formats.pades.xref_streams import _process, _rows, _slow_process, _slow_rows
 
 ORIGINAL = generic.read_hex_string_from_stream
 assert ORIGINAL is not read_hexadecimal
@@ -111,3 +113,59 @@ def test_odd_object_streams_are_left_to_pyhanko(read_numbers):
         assert changed != directory
         ours, theirs = read_numbers(good[:start] + changed + good[start + len(directory) :])
         assert ours == theirs
+
+
+ROW = st.tuples(st.sampled_from([0, 1, 1, 2, 2, 2, 3, 255]), st.integers(0, 2**64 - 1), st.integers(0, 2**17))
+GOOD_ROW = st.tuples(st.sampled_from([0, 1, 2]), st.integers(0, 2**16 - 1), st.integers(0, 200))
+
+
+def cross_references(rows, widths, index, tail=b"") -> generic.StreamObject:
+    """A stream of so many rows, each field cut to its width."""
+    data = b"".join(
+        (value % 256**width).to_bytes(width, "big") if width else b""
+        for row in rows
+        for value, width in zip(row, widths, strict=True)
+    )
+    numbers = generic.ArrayObject(map(NumberObject, widths))
+    entries = {pdf_name("/W"): numbers, pdf_name("/Size"): NumberObject(len(rows))}
+    if index is not None:
+        entries[pdf_name("/Index")] = generic.ArrayObject(map(NumberObject, index))
+    return generic.StreamObject(DictionaryObject(entries), stream_data=data + tail)
+
+
+def learned(rows, process, stream, *, strict):
+    """Everything that pyHanko knows afterwards, or that it failed."""
+    section = XRefSectionData()
+    try:
+        highest = process(section, rows(stream, strict), strict)
+    except (PdfError, AssertionError):
+        return "failed"
+    places = {number: section.xrefs_in_objstm[number] for number in section.xrefs_in_objstm}
+    return (
+        highest, section.standard_xrefs, places, section.freed, section.obj_streams_used,
+        section.explicit_refs_in_revision,
+    )  # fmt: skip
+
+
+@given(
+    st.lists(GOOD_ROW, max_size=20) | st.lists(ROW, max_size=20),
+    st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(0, 4)),
+    st.integers(0, 12),
+    st.sampled_from([b"", b"", b"\0", b"more"]),
+    st.booleans(),
+)
+def test_cross_reference_streams_are_read_as_by_pyhanko(rows, widths, gap, tail, strict):
+    """Any widths, kinds, and numbers; with one section, or two and a gap; with too much in them."""
+    half = len(rows) // 2
+    for index in (None, [gap, half, gap + half + gap, len(rows) - half], [gap, half, 0, len(rows) - half]):
+        stream = cross_references(rows, widths, index, tail)
+        ours = learned(_rows, _process, stream, strict=strict)
+        assert ours == learned(_slow_rows, _slow_process, stream, strict=strict)
+
+
+def test_plain_cross_references_are_read_by_column():
+    """Otherwise nothing would be quicker; and a stream that promises more rows than it has is none of those."""
+    rows = [(0, 0, 65535), (1, 17, 0), (2, 5, 3)]
+    assert type(_rows(cross_references(rows, (1, 4, 2), None))).__name__ == "_Columns"
+    assert type(_rows(cross_references(rows, (1, 3, 2), [4, 3]))).__name__ == "_Columns"
+    assert type(_rows(cross_references(rows, (1, 4, 2), [0, 3_000_000]))).__name__ == "generator"

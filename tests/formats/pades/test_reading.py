@@ -174,15 +174,28 @@ def test_a_signature_over_the_content_alone_is_read(engine, prepared):
     assert read_one(engine, changed).failure is IntegrityFailure.VALUE
 
 
-def test_signed_attributes_that_are_not_der_are_refused(engine, prepared):
-    """Out of order, or with a length written too long, even though the value holds over those very octets."""
+def test_signed_attributes_are_signed_in_der_however_they_were_sent(engine, prepared):
+    """Out of order, or with a length written too long: what counts is their DER, and never the octets received."""
+    key = prepared.signer.holder.key
+
+    def over_der(given):
+        return lambda _octets: key.sign(der.set_of(*given), ec.ECDSA(hashes.SHA256()))
+
     given = sorted(attributes(prepared), reverse=True)
-    unsorted = read_one(engine, prepared.with_contents(signature(prepared, given, sort=False)))
-    assert unsorted.failure is IntegrityFailure.FORMAT
+    as_sent = read_one(engine, prepared.with_contents(signature(prepared, given, sort=False)))
+    assert as_sent.failure is IntegrityFailure.VALUE
+    in_der = signature(prepared, given, sort=False, sign=over_der(given))
+    assert read_one(engine, prepared.with_contents(in_der)).crypto_valid
     kind = der.oid("1.2.840.113549.1.9.5")
-    moment = b"\x17\x81\x0d" + b"260101000000Z"
-    long_form = signature(prepared, attributes(prepared, more=[der.sequence(kind, der.tlv(der.SET, moment))]))
-    assert read_one(engine, prepared.with_contents(long_form)).failure is IntegrityFailure.FORMAT
+    moment = b"260101000000Z"
+    long, short = (
+        [*attributes(prepared), der.sequence(kind, der.tlv(der.SET, time))]
+        for time in (b"\x17\x81\x0d" + moment, der.tlv(der.UTC_TIME, moment))
+    )
+    as_sent = read_one(engine, prepared.with_contents(signature(prepared, long)))
+    assert as_sent.failure is IntegrityFailure.VALUE
+    in_der = signature(prepared, long, sign=over_der(short))
+    assert read_one(engine, prepared.with_contents(in_der)).crypto_valid
 
 
 def test_an_attribute_twice_is_refused(engine, prepared):
@@ -192,19 +205,34 @@ def test_an_attribute_twice_is_refused(engine, prepared):
     assert read_one(engine, prepared.with_contents(cms)).failure is IntegrityFailure.FORMAT
 
 
-@pytest.mark.parametrize("signers", [0, 2])
-def test_exactly_one_signer_is_read(engine, prepared, signers):
-    """None, or two of which one would be chosen."""
+@pytest.mark.parametrize("signers", [0, 17])
+def test_a_signature_by_nobody_or_by_a_crowd_is_not_read(engine, prepared, signers):
+    """At most sixteen sign in one dictionary."""
     cms = signature(prepared, attributes(prepared), signers=signers)
     verdict = read_one(engine, prepared.with_contents(cms))
     assert (verdict.crypto_valid, verdict.failure) == (False, IntegrityFailure.FORMAT)
 
 
-def test_digests_that_contradict_each_other_are_refused(engine, prepared):
-    """The value's algorithm names another digest than the SignerInfo does; so does RFC 6211's protection."""
+def test_each_of_several_signers_has_a_verdict(engine, prepared):
+    """All of them count; PAdES allows one (EN 319 142-1 § 4.2), which the level says."""
+    cms = signature(prepared, attributes(prepared), signers=2)
+    verdicts = engine.read(BytesIO(prepared.with_contents(cms)), None)
+    assert [v.crypto_valid for v in verdicts] == [True, True]
+    assert [v.level for v in verdicts] == ["PDF-NOT-ETSI"] * 2
+    value = asn1_cms.ContentInfo.load(cms)["content"]["signer_infos"][1]["signature"].native
+    place = cms.rindex(value)
+    spoiled = cms[:place] + value[:-1] + bytes((value[-1] ^ 1,)) + cms[place + len(value) :]
+    verdicts = engine.read(BytesIO(prepared.with_contents(spoiled)), None)
+    assert sorted(v.crypto_valid for v in verdicts) == [False, True]
+
+
+def test_the_value_may_be_over_another_digest_than_the_contents(engine, prepared):
+    """Both count for the policy; RFC 6211's protection, where it is there, must agree with what it protects."""
     sha384 = der.sequence(der.oid("2.16.840.1.101.3.4.2.2"))
     cms = signature(prepared, attributes(prepared, digest="sha384"), digest=sha384)
-    assert read_one(engine, prepared.with_contents(cms)).failure is IntegrityFailure.FORMAT
+    verdict = read_one(engine, prepared.with_contents(cms))
+    assert verdict.crypto_valid
+    assert {DigestAlgorithm.SHA256, DigestAlgorithm.SHA384} <= verdict.signature_digests
     kind = der.oid("1.2.840.113549.1.9.52")
     for digest, holds in ((SHA256, True), (sha384, False)):
         protection = der.sequence(digest, der.tlv(0xA1, der.oid("1.2.840.10045.4.3.2")))

@@ -6,6 +6,7 @@ import importlib.util
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from cryptography.x509.oid import NameOID
 from gateway.asn1.x509 import read_certificate
 from gateway.domain.certificates import SigningCertificate
 from gateway.domain.signatures import SignatureValue
+from gateway.domain.verification import DetachedContent
 from gateway.formats.api import SignatureParameters
 from gateway.formats.xades.engine import XadesEngine
+from gateway.formats.xades.reader import XadesReader
 
 _spec = importlib.util.spec_from_file_location("xades_stranger", Path(__file__).with_name("stranger.py"))
 _stranger = importlib.util.module_from_spec(_spec)
@@ -163,6 +166,22 @@ def read(engine):
         return verdict
 
     return one
+
+
+@pytest.fixture(scope="session")
+def reader() -> XadesReader:
+    return XadesReader()
+
+
+@pytest.fixture(scope="session")
+def read_file(reader):
+    """Read a file's signatures; contents by name as bytes."""
+
+    def every(signature: bytes, contents=None, *, as_stated: bool = False):
+        given = [DetachedContent(name=name, open=partial(io.BytesIO, data)) for name, data in (contents or {}).items()]
+        return list(reader.read_file(io.BytesIO(signature), given, as_stated=as_stated))
+
+    return every
 
 
 @pytest.fixture(scope="session")

@@ -172,14 +172,17 @@ def test_a_manifest_that_is_none(engine, foreign, stranger):
     assert_ambiguous(engine, foreign(HASH, more_references=more, objects='<ds:Object Id="o">x</ds:Object>').decode())
 
 
-def test_a_manifest_in_the_contents_place_vouches_for_nothing(foreign, read, stranger):
-    """The caller's hash stands in a list that core validation never compares."""
+def test_a_manifest_vouches_for_the_hash_that_it_lists_and_no_other(foreign, read, stranger):
+    """Its references are compared as well, which core validation leaves to the application."""
     listed = stranger.reference("content", digest=HASH)
     manifest = f'<ds:Object><ds:Manifest Id="m">{listed}</ds:Manifest></ds:Object>'
     content = stranger.reference("#m", kind="http://www.w3.org/2000/09/xmldsig#Manifest")
-    verdict = read(foreign(HASH, content=content, objects=manifest), HASH)
-    assert not verdict.crypto_valid
-    assert verdict.structure_valid is None
+    signature = foreign(HASH, content=content, objects=manifest)
+    assert (read(signature, HASH).crypto_valid, read(signature, HASH).structure_valid) == (True, True)
+    other = read(signature, EVIL)
+    assert (other.crypto_valid, other.failure) == (False, IntegrityFailure.OTHER_CONTENT)
+    changed = read(signature.replace(stranger.b64(HASH).encode(), stranger.b64(EVIL).encode(), 1), EVIL)
+    assert (changed.crypto_valid, changed.failure) == (False, IntegrityFailure.DIGEST)
 
 
 def test_an_object_moved_out_and_another_put_in_its_place(engine, foreign, stranger):

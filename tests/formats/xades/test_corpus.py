@@ -10,11 +10,14 @@ import urllib.parse
 import zipfile
 from base64 import b64decode
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms, tsp
 from lxml import etree
 
+from gateway.domain.verification import DetachedContent
 from gateway.errors import UnreadableSignature
 
 CORPUS = Path(__file__).resolve().parents[3].parent / "shared" / "corpus"
@@ -137,3 +140,71 @@ def test_signatures_over_something_else_never_hold_over_a_hash(engine, row):
     signature = (CORPUS / row["file"]).read_bytes()
     for content in (None, bytes(32)):
         assert not holds(engine, signature, content)
+
+
+# ---------------------------------------------------------------- as files
+
+
+def given_with(row: dict[str, str]) -> tuple[list[DetachedContent], bool]:
+    """What the caller supplies, and whether digests are as the signature states them."""
+    contents, as_stated = [], False
+    for given in json.loads(row["detached"] or "[]"):
+        if "file" in given:
+            contents.append(
+                DetachedContent(name=given["name"] or None, open=partial((CORPUS / given["file"]).open, "rb"))
+            )
+        elif "digest_hex" in given:
+            digest = bytes.fromhex(given["digest_hex"])
+            algorithm = given["digest_algorithm"].lower()
+            contents.append(DetachedContent(name=given["name"] or None, digest_algorithm=algorithm, digest=digest))
+        else:
+            as_stated = True
+    return contents, as_stated
+
+
+def said_by(reader, row: dict[str, str]) -> str:
+    """yes, mixed, no or reject, as the corpus counts."""
+    contents, as_stated = given_with(row)
+    with (CORPUS / row["file"]).open("rb") as stream:
+        try:
+            verdicts = reader.read_file(stream, contents, as_stated=as_stated)
+        except UnreadableSignature:
+            return "reject"
+    found = [v.crypto_valid and v.structure_valid is not False for v in verdicts]
+    return "yes" if found and all(found) else "mixed" if any(found) else "no"
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not beside this checkout")
+@pytest.mark.parametrize("row", rows("xades"), ids=identity)
+def test_files_are_judged_as_their_makers_say(reader, row):
+    """Good ones are accepted; of bad ones no signature needs to hold, but never do all."""
+    said = said_by(reader, row)
+    if row["expected"] in ("yes", "mixed"):
+        assert said == row["expected"]
+    else:
+        assert said != "yes"
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="../shared/corpus is not beside this checkout")
+def test_time_stamps_cover_the_octets_that_were_stamped(reader):
+    """
+    The imprint of nearly every token in the good files is of what we say that it covers.
+
+    Left out are those with stamps that their makers spoiled on purpose or built wrong.
+    """
+    matched = total = 0
+    for row in rows("xades"):
+        if row["expected"] != "yes" or row["what"]:
+            continue
+        contents, as_stated = given_with(row)
+        with (CORPUS / row["file"]).open("rb") as stream:
+            verdicts = reader.read_file(stream, contents, as_stated=as_stated)
+        for stamp in (stamp for verdict in verdicts for stamp in verdict.time_stamps if stamp.covered is not None):
+            total += 1
+            imprint = tsp.TSTInfo.load(
+                cms.ContentInfo.load(stamp.token)["content"]["encap_content_info"]["content"].parsed.dump()
+            )["message_imprint"]
+            made = hashlib.new(imprint["hash_algorithm"]["algorithm"].native, stamp.covered).digest()
+            matched += made == imprint["hashed_message"].native
+    assert total >= 25
+    assert matched == total
