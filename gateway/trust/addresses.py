@@ -23,6 +23,19 @@ _PRINTABLE = re.compile(r"[!-~]+")
 _PORTS = {"http": 80, "https": 443}
 _PRIVILEGED = 1024
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.88.99.0/24",  # 6to4 relays, given up (RFC 7526)
+        "64:ff9b:1::/48",  # translation inside a network (RFC 8215)
+        "::ffff:0:0:0/96",  # translation of IPv4 (RFC 2765)
+        "fec0::/10",  # site-local (RFC 3879)
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing (RFC 9602)
+    )
+)
+"""What not every version of Python's own table holds."""
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -101,7 +114,7 @@ def refuse_address(address: str, port: int, *, allow_loopback: bool) -> None:
     if allow_loopback and _is_loopback(parsed):
         return
     for one in (parsed, *_embedded(parsed)):
-        if not one.is_global or one.is_multicast or one.is_reserved or one.is_unspecified:
+        if not one.is_global or one.is_multicast or one.is_reserved or any(one in net for net in _NOT_PUBLIC):
             raise FetchFailed("address is not public")
     if port < _PRIVILEGED and port not in _PORTS.values():
         raise FetchFailed("port is not one of a status service")
@@ -112,11 +125,12 @@ def _is_loopback(address: IPAddress) -> bool:
 
 
 def _embedded(address: IPAddress) -> list[ipaddress.IPv4Address]:
-    """IPv4 addresses inside an IPv6 address: mapped, compatible, 6to4, Teredo, NAT64."""
+    """IPv4 addresses inside an IPv6 address: mapped, compatible, 6to4, Teredo, NAT64, ISATAP."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
     low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _NAT64 or (int(address) >> 32 == 0 and int(address) > 1):
+    isatap = (int(address) >> 32) & 0xFFFFFFFF in _ISATAP
+    if address in _NAT64 or isatap or (int(address) >> 32 == 0 and int(address) > 1):
         found.append(low)
     return [one for one in found if one is not None]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.errors import ConfigurationError
+from gateway.trust.listed import Period
 
 ANCHOR_FOLDER = "anchors"
 """Name of the subfolder whose certificates are all anchors, self-signed or not."""
@@ -32,12 +33,19 @@ class TrustAnchors:
     The authorities believed for one purpose (DER).
 
     *intermediates* help to find a path and are believed only below an anchor. *plain_number* holds the SHA-256 of
-    authorities below which a plain serialNumber names a Moldovan person (decision 14).
+    authorities below which a plain serialNumber names a Moldovan person (decision 14). *periods* hold for anchors from
+    trusted lists: such an anchor is believed about those times alone, any other about every time.
     """
 
     anchors: tuple[bytes, ...]
     intermediates: tuple[bytes, ...] = ()
     plain_number: frozenset[bytes] = field(default_factory=frozenset)
+    periods: Mapping[bytes, tuple[Period, ...]] = field(default_factory=dict)
+
+    def with_listed(self, listed: Mapping[bytes, tuple[Period, ...]]) -> TrustAnchors:
+        """These and the *listed* ones; what the operator chose himself is not bound by a list."""
+        added = {der: periods for der, periods in listed.items() if der not in self.anchors}
+        return replace(self, anchors=(*self.anchors, *added), periods=added)
 
 
 def load_anchors(folder: Path, *, plain_number_issuers: Sequence[str] = ()) -> TrustAnchors:
@@ -71,6 +79,22 @@ def load_anchors(folder: Path, *, plain_number_issuers: Sequence[str] = ()) -> T
         raise ConfigurationError(f"trust anchors: {folder} holds more than {_CERTIFICATE_LIMIT} certificates")
     helpers = tuple(der for der in intermediates if der not in anchors)
     return TrustAnchors(tuple(anchors), helpers, _named([*anchors, *helpers], plain_number_issuers))
+
+
+def load_certificates(folder: Path) -> tuple[bytes, ...]:
+    """
+    Every certificate (DER) in the files of *folder*, read as ``load_anchors`` reads them, whoever issued it.
+
+    Raises:
+        ConfigurationError: Names the file that cannot be used; none at all is such a case too.
+
+    """
+    if not folder.is_dir():
+        raise ConfigurationError(f"trust anchors: {folder} is not a folder")
+    found = [c.public_bytes(Encoding.DER) for file, _ in _files(folder) for c in _read(file)]
+    if not found:
+        raise ConfigurationError(f"trust anchors: {folder} holds no certificate")
+    return tuple(dict.fromkeys(found))
 
 
 def _files(folder: Path, *, within: bool = False) -> Iterator[tuple[Path, bool]]:

@@ -1,21 +1,24 @@
 """
 Certificate revocation lists (RFC 5280 § 5), read once into a set of serial numbers.
 
-A list of 100 000 entries costs tens of milliseconds to scan and a second to walk as objects; so its signature, issuer
-and extensions are checked with a library, and its entries by one linear scan over the DER that was signed. Only the
-entry of a certificate that is listed is read whole.
+A list of 100 000 entries costs tens of milliseconds to scan and a second to walk as objects; so its issuer, dates and
+extensions are read with a library, its signature is checked over the octets as they came, and its entries are found by
+one linear scan over them. Only the entry of a certificate that is listed is read whole.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
 from asn1crypto import core
 from asn1crypto import crl as asn1_crl
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gateway.trust.revocation import StatusEvidence, UnusableEvidence
@@ -27,19 +30,25 @@ CRL_LIMIT = 10 * 1024 * 1024
 
 _EXPIRED_CERTS_ON_CRL = x509.ObjectIdentifier("2.5.29.60")
 _WEAK = frozenset({"md5", "sha1"})
+_DIGESTS_KEPT = 32
+_DIGESTED_BYTES = 32 * 1024 * 1024
 _SEQUENCE, _INTEGER = 0x30, 0x02
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateList:
-    """A list whose signature by its issuer holds; *serials* are contents of DER INTEGERs, as they stand in it."""
+    """
+    A list whose signature by its issuer holds.
+
+    *serials* are contents of DER INTEGERs, as they stand in it, and where in *entries* the entry of each begins.
+    """
 
     this_update: datetime
     next_update: datetime | None
     scope: x509.IssuingDistributionPoint | None
     retained_since: datetime | None
     entries: bytes = field(repr=False)
-    serials: frozenset[bytes] = field(repr=False)
+    serials: Mapping[bytes, int] = field(repr=False)
 
 
 class CrlShelf:
@@ -49,6 +58,8 @@ class CrlShelf:
         """At most *entries* lists of together *weight* bytes are kept."""
         self._sha1_signatures = sha1_signatures
         self._warm: Warm[bytes, CertificateList] = Warm(entries, weight)
+        self._refused: Warm[bytes, str] = Warm(16 * entries)
+        self._digests: Warm[int, tuple[bytes, bytes]] = Warm(_DIGESTS_KEPT, _DIGESTED_BYTES)
 
     def evidence(self, der: bytes, certificate: x509.Certificate, issuer: x509.Certificate) -> StatusEvidence:
         """
@@ -83,36 +94,47 @@ class CrlShelf:
     def _read(self, der: bytes, issuer: x509.Certificate) -> CertificateList:
         if len(der) > CRL_LIMIT:
             raise UnusableEvidence("CRL too large")
-        key = sha256(sha256(der).digest() + sha256(issuer.public_bytes(Encoding.DER)).digest()).digest()
+        key = self._digest(der) + sha256(issuer.public_bytes(Encoding.DER)).digest()
         known = self._warm.get(key)
-        if known is None:
+        if known is not None:
+            return known
+        refused = self._refused.get(key)
+        if refused is not None:
+            raise UnusableEvidence(refused)
+        try:
             known = self._parse(der, issuer)
-            # A serial of twenty octets costs about 120 bytes in a set.
-            self._warm.put(key, known, len(known.entries) + 120 * len(known.serials))
+        except UnusableEvidence as unusable:
+            self._refused.put(key, str(unusable))
+            raise
+        # A serial of twenty octets and its place cost about 200 bytes in a dictionary.
+        self._warm.put(key, known, len(known.entries) + 200 * len(known.serials))
         return known
 
+    def _digest(self, der: bytes) -> bytes:
+        """SHA-256 of *der*, computed once for the several certificates that one list is asked about."""
+        known = self._digests.get(id(der))
+        if known is not None and known[0] is der:
+            return known[1]
+        digest = sha256(der).digest()
+        self._digests.put(id(der), (der, digest), len(der))
+        return digest
+
     def _parse(self, der: bytes, issuer: x509.Certificate) -> CertificateList:
-        pem = der.lstrip().startswith(b"-----BEGIN")
-        parsed = x509.load_pem_x509_crl(der) if pem else x509.load_der_x509_crl(der)
+        if der.lstrip().startswith(b"-----BEGIN"):
+            der = x509.load_pem_x509_crl(der).public_bytes(Encoding.DER)
+        if not _issued_by(der, issuer):
+            raise UnusableEvidence("CRL of another issuer")
+        parsed = x509.load_der_x509_crl(der)
         if parsed.issuer != issuer.subject:
             raise UnusableEvidence("CRL of another issuer")
         digest = parsed.signature_hash_algorithm
         if digest is not None and digest.name in _WEAK and not (self._sha1_signatures and digest.name == "sha1"):
             raise UnusableEvidence("CRL signed with a weak algorithm")
-        key = issuer.public_key()
-        if not isinstance(
-            key,
-            rsa.RSAPublicKey
-            | ec.EllipticCurvePublicKey
-            | ed25519.Ed25519PublicKey
-            | ed448.Ed448PublicKey
-            | dsa.DSAPublicKey,
-        ):
-            raise UnusableEvidence("CRL issuer's key is of no kind that signs")
-        if not may_sign_crls(issuer) or not parsed.is_signature_valid(key):
+        tbs = signed_octets(der)
+        if not may_sign_crls(issuer) or not _holds(parsed, der, tbs, issuer):
             raise UnusableEvidence("CRL not signed by the issuer")
         scope, retained = _extensions(parsed)
-        entries = revoked_certificates(parsed.tbs_certlist_bytes)
+        entries = revoked_certificates(tbs)
         return CertificateList(
             this_update=parsed.last_update_utc,
             next_update=parsed.next_update_utc,
@@ -165,19 +187,14 @@ def _distribution_names(certificate: x509.Certificate) -> list[x509.GeneralName]
 def _entry(shelved: CertificateList, serial: int) -> tuple[datetime | None, x509.ReasonFlags | None]:
     """Date and reason of the entry for *serial*, or (None, None)."""
     key = serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True)
-    if key not in shelved.serials:
+    position = shelved.serials.get(key)
+    if position is None:
         return None, None
-    position = 0
-    while position < len(shelved.entries):
-        start, end = _inside(shelved.entries, position)
-        content, after = _inside(shelved.entries, start)
-        if shelved.entries[content:after] == key:
-            entry = asn1_crl.RevokedCertificate.load(shelved.entries[position:end])
-            reason = entry.crl_reason_value
-            date = entry["revocation_date"].native
-            return date, _REASONS.get(reason.native) if reason is not None else None
-        position = end
-    raise UnusableEvidence("CRL entry lost")
+    _, end = _inside(shelved.entries, position)
+    entry = asn1_crl.RevokedCertificate.load(shelved.entries[position:end])
+    reason = entry.crl_reason_value
+    date = entry["revocation_date"].native
+    return date, _REASONS.get(reason.native) if reason is not None else None
 
 
 _REASONS = {
@@ -192,6 +209,57 @@ _REASONS = {
     "privilege_withdrawn": x509.ReasonFlags.privilege_withdrawn,
     "aa_compromise": x509.ReasonFlags.aa_compromise,
 }
+
+
+def signed_octets(der: bytes) -> bytes:
+    """The TBSCertList of a CertificateList as it stands; a library would write it anew, at great cost for long ones."""
+    start, _ = _inside(der, 0)
+    _, end = _inside(der, start)
+    return der[start:end]
+
+
+def _issued_by(der: bytes, issuer: x509.Certificate) -> bool:
+    """Whether the list is in the issuer's name (RFC 5280 § 7.1), found without reading the rest of it."""
+    start, _ = _inside(der, 0)
+    position, _ = _inside(der, start)
+    if der[position] == _INTEGER:
+        _, position = _inside(der, position)
+    _, position = _inside(der, position)
+    _, end = _inside(der, position)
+    ours = asn1_x509.Name.load(issuer.subject.public_bytes())
+    return bool(asn1_x509.Name.load(der[position:end]) == ours)
+
+
+def _holds(parsed: x509.CertificateRevocationList, der: bytes, tbs: bytes, issuer: x509.Certificate) -> bool:
+    """Whether the signature over *tbs* is by the issuer's key, under the algorithm that is named inside and out."""
+    content, end = _inside(tbs, 0)
+    if tbs[content] == _INTEGER:
+        _, content = _inside(tbs, content)
+    start, _ = _inside(der, 0)
+    outer = start + len(tbs)
+    if tbs[content : _inside(tbs, content)[1]] != der[outer : _inside(der, outer)[1]] or end != len(tbs):
+        return False
+    key, parameters = issuer.public_key(), parsed.signature_algorithm_parameters
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            if not isinstance(parameters, padding.PKCS1v15 | padding.PSS) or parsed.signature_hash_algorithm is None:
+                return False
+            key.verify(parsed.signature, tbs, parameters, parsed.signature_hash_algorithm)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            if not isinstance(parameters, ec.ECDSA):
+                return False
+            key.verify(parsed.signature, tbs, parameters)
+        elif isinstance(key, dsa.DSAPublicKey):
+            if parsed.signature_hash_algorithm is None:
+                return False
+            key.verify(parsed.signature, tbs, parsed.signature_hash_algorithm)
+        elif isinstance(key, ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            key.verify(parsed.signature, tbs)
+        else:
+            return False
+    except InvalidSignature:
+        return False
+    return True
 
 
 def revoked_certificates(tbs: bytes) -> bytes:
@@ -209,9 +277,13 @@ def revoked_certificates(tbs: bytes) -> bytes:
     return b""
 
 
-def scan_serials(entries: bytes) -> frozenset[bytes]:
-    """Every entry's serial number, as the content of its DER INTEGER. Raises ``ValueError`` on broken DER."""
-    serials = set()
+def scan_serials(entries: bytes) -> dict[bytes, int]:
+    """
+    Every entry's serial number, as the content of its DER INTEGER, and where its entry begins; the first of several.
+
+    Raises ``ValueError`` on broken DER.
+    """
+    serials: dict[bytes, int] = {}
     position, end = 0, len(entries)
     while position < end:
         # The short form stands here in full: this loop is the whole cost of a long list.
@@ -222,9 +294,9 @@ def scan_serials(entries: bytes) -> frozenset[bytes]:
         length = entries[start + 1]
         if entries[position] != _SEQUENCE or entries[start] != _INTEGER or length > 127 or start + 2 + length > after:
             raise ValueError("an entry of the list is not readable")
-        serials.add(entries[start + 2 : start + 2 + length])
+        serials.setdefault(entries[start + 2 : start + 2 + length], position)
         position = after
-    return frozenset(serials)
+    return serials
 
 
 def _inside(data: bytes, position: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -14,8 +15,11 @@ from gateway.trust.addresses import FetchFailed
 from gateway.trust.anchors import TrustAnchors
 from gateway.trust.api import Purpose
 from gateway.trust.fetching import HttpFetcher
+from gateway.trust.listed import ServiceIndex
+from gateway.trust.lists import ReadLists
 from gateway.trust.paths import CertificationPath, NoPath, PathFinder
 from gateway.trust.pointers import issuer_addresses
+from gateway.trust.qualification import qualification
 from gateway.trust.revocation import Moment, Weight
 from gateway.trust.status import Ages, CameAlong, Status, StatusFinder
 from gateway.trust.usage import wrong_usage
@@ -23,7 +27,16 @@ from gateway.trust.warm import Warm
 
 _AGES = Ages()
 _ISSUER_STEPS = 3
+_ISSUER_ADDRESSES = 3
 _ISSUER_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Path finders for one state of the trusted lists."""
+
+    index: ServiceIndex | None
+    finders: Mapping[Purpose, PathFinder]
 
 
 class PathJudge:
@@ -31,8 +44,8 @@ class PathJudge:
     ``CertificateJudge`` by RFC 5280 § 6 and RFC 6960, with separate anchors for each purpose.
 
     The order: readable, path, dates, usage, then status from the certificate up to the last one below the anchor.
-    An issuer that is revoked or out of its dates makes the chain invalid. Safe for threads; what it keeps warm is
-    bounded.
+    An issuer out of its dates makes the chain invalid, and one that is revoked is named as that. Safe for threads; what
+    it keeps warm is bounded.
     """
 
     def __init__(
@@ -47,6 +60,7 @@ class PathJudge:
         crl_reuse: timedelta = _AGES.crl_reuse,
         sha1_chains: bool = False,
         nonce: Callable[[int], bytes] = secrets.token_bytes,
+        lists: ReadLists | None = None,
     ) -> None:
         """
         Wire a judge.
@@ -61,9 +75,13 @@ class PathJudge:
             crl_reuse: the same for CRLs.
             sha1_chains: whether SHA-1 in the signatures of certificates, CRLs and responses is believed.
             nonce: random bytes for OCSP requests.
+            lists: services of trusted lists as of a time: they are anchors too, and say what is qualified.
 
         """
-        self._finders = {p: PathFinder(a, sha1_chains=sha1_chains) for p, a in anchors.items()}
+        self._anchors = dict(anchors)
+        self._sha1_chains = sha1_chains
+        self._lists = lists
+        self._listed = _Listed(None, self._finders(None))
         self._fetcher = fetcher
         self._skew = clock_skew
         ages = Ages(ocsp_max_age, crl_max_age, ocsp_reuse, crl_reuse)
@@ -97,7 +115,10 @@ class PathJudge:
 
     def _judge(self, der: bytes, moment: Moment, others: list[bytes], came_along: CameAlong) -> TrustVerdict:
         leaf = x509.load_der_x509_certificate(der)
-        path = self._path(leaf, der, moment, others)
+        listed = self._current(moment.now)
+        path = self._path(listed.finders, leaf, der, moment, others)
+        if isinstance(path, CertificationPath) and not path.anchored_at(moment.at):
+            path = NoPath(broken=False, detail="its authority was not trusted by its trusted list at that time")
         if isinstance(path, NoPath):
             return TrustVerdict(Trust.CHAIN_INVALID if path.broken else Trust.NO_PATH, moment.at, detail=path.detail)
         trust, revoked_at, detail = self._below(path, moment, came_along)
@@ -108,12 +129,37 @@ class PathJudge:
             revoked_at=revoked_at,
             plain_number_trusted=path.plain_number_trusted,
             detail=detail,
+            not_revoked=trust is Trust.EXPIRED and self._was_good(path, moment, came_along),
+            qualification=_qualification(path, listed.index, moment) if trust is Trust.GOOD else None,
+            by_list=listed.index is not None,
         )
 
+    def _finders(self, index: ServiceIndex | None) -> dict[Purpose, PathFinder]:
+        finders = {}
+        for purpose, anchors in self._anchors.items():
+            all_anchors = anchors if index is None else anchors.with_listed(index.anchors(purpose))
+            finders[purpose] = PathFinder(all_anchors, sha1_chains=self._sha1_chains)
+        return finders
+
+    def _current(self, now: datetime) -> _Listed:
+        """The finders for the lists as they are; another thread's newer ones do no harm."""
+        if self._lists is None:
+            return self._listed
+        index = self._lists(now)
+        listed = self._listed
+        if index is not listed.index:
+            listed = self._listed = _Listed(index, self._finders(index))
+        return listed
+
     def _path(
-        self, leaf: x509.Certificate, der: bytes, moment: Moment, others: list[bytes]
+        self,
+        finders: Mapping[Purpose, PathFinder],
+        leaf: x509.Certificate,
+        der: bytes,
+        moment: Moment,
+        others: list[bytes],
     ) -> CertificationPath | NoPath:
-        finder = self._finders.get(moment.purpose)
+        finder = finders.get(moment.purpose)
         if finder is None:
             return NoPath(broken=False, detail=f"no trust anchors for {moment.purpose.value}")
         found = finder.find(leaf, der, others, moment.at, self._skew)
@@ -131,7 +177,7 @@ class PathJudge:
 
     def _fetch_issuers(self, certificate: x509.Certificate) -> tuple[bytes, ...]:
         """Issuers by authorityInfoAccess, from hosts that the operator named and nowhere else."""
-        for url in issuer_addresses(certificate):
+        for url in issuer_addresses(certificate)[:_ISSUER_ADDRESSES]:
             if self._fetcher is None or not self._fetcher.names(url):
                 continue
             known = self._issuers.get(url)
@@ -161,6 +207,12 @@ class PathJudge:
             return Trust.WRONG_USAGE, None, misuse
         return self._statuses(path, moment, came_along)
 
+    def _was_good(self, path: CertificationPath, moment: Moment, came_along: CameAlong) -> bool:
+        """Whether status shows that an expired certificate was not revoked before it ended (§ 5.2.6.4)."""
+        end = path.certificates[0].not_valid_after_utc
+        asked = Moment(end, moment.now, moment.skew, moment.purpose)
+        return path.issuers_valid_at(end, moment.skew) and self._statuses(path, asked, came_along)[0] is Trust.GOOD
+
     def _statuses(
         self, path: CertificationPath, moment: Moment, came_along: CameAlong
     ) -> tuple[Trust, datetime | None, str]:
@@ -170,10 +222,20 @@ class PathJudge:
             asked = moment if position == 0 else issuer_moment
             found = self._status.status(certificate, issuer, asked, came_along)
             worst = _leaf(found) if position == 0 else _issuer(found)
-            if worst is not None and worst[0] in (Trust.REVOKED, Trust.CHAIN_INVALID):
+            if worst is not None and worst[0] in (Trust.REVOKED, Trust.ISSUER_REVOKED):
                 return worst
             unknown = unknown or worst
         return unknown or (Trust.GOOD, None, "")
+
+
+def _qualification(path: CertificationPath, index: ServiceIndex | None, moment: Moment) -> str | None:
+    """What the lists say about signers; unreadable particulars of a certificate that is trusted leave it open."""
+    if index is None or moment.purpose is not Purpose.SIGNING:
+        return None
+    try:
+        return qualification(path.certificates, index, moment.at)
+    except Exception:  # noqa: BLE001 - hostile extensions break parsers in many ways; none of them qualifies anything
+        return None
 
 
 def _leaf(status: Status) -> tuple[Trust, datetime | None, str] | None:
@@ -186,7 +248,7 @@ def _leaf(status: Status) -> tuple[Trust, datetime | None, str] | None:
 
 def _issuer(status: Status) -> tuple[Trust, datetime | None, str] | None:
     if status.weight is Weight.REVOKED:
-        return Trust.CHAIN_INVALID, None, "an issuer's certificate is revoked"
+        return Trust.ISSUER_REVOKED, None, "an issuer's certificate is revoked"
     if status.weight is Weight.ON_HOLD:
         return Trust.STATUS_UNKNOWN, None, "an issuer's certificate is on hold"
     return (Trust.STATUS_UNKNOWN, None, f"issuer: {status.detail}") if status.weight is Weight.STALE else None

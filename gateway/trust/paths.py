@@ -9,9 +9,11 @@ and a path is validated once. Revocation is ``judge``'s question.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Sequence
+import unicodedata
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -29,6 +31,7 @@ from pyhanko_certvalidator.policy_decl import (
 from pyhanko_certvalidator.validate import async_validate_path
 
 from gateway.trust.anchors import TrustAnchors
+from gateway.trust.listed import Period
 from gateway.trust.warm import Warm
 
 DEPTH = 8
@@ -42,6 +45,7 @@ _STEPS = 128
 _RSA_BITS = 1900
 _BROKEN_HASHES = frozenset({"md2", "md4", "md5"})
 T = TypeVar("T")
+_Plain = tuple[tuple[tuple[str, str], ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +54,29 @@ class CertificationPath:
     A validated path, the certificate in question first and the anchor last (only the anchor: it is trusted itself).
 
     *since* and *until* bound the time when the issuers below the anchor are all valid; None without such issuers.
+    *anchor_periods*: when a trusted list believes the anchor; None for one that is believed about every time.
     """
 
     certificates: tuple[x509.Certificate, ...]
     plain_number_trusted: bool
     since: datetime | None
     until: datetime | None
+    anchor_periods: tuple[Period, ...] | None = None
 
     def issuers_valid_at(self, moment: datetime, skew: timedelta) -> bool:
         """Whether every issuer below the anchor is within its dates at *moment*."""
         if self.since is None or self.until is None:
             return True
         return self.since - skew <= moment <= self.until + skew
+
+    def anchored_at(self, moment: datetime) -> bool:
+        """Whether the anchor is believed about *moment*."""
+        periods = self.anchor_periods
+        return periods is None or any(since <= moment and (end is None or moment < end) for since, end in periods)
+
+    def fits(self, moment: datetime, skew: timedelta) -> bool:
+        """Whether issuers and anchor serve for *moment*."""
+        return self.anchored_at(moment) and self.issuers_valid_at(moment, skew)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +87,19 @@ class NoPath:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
 class _Candidate:
-    der: bytes
-    subject: str
-    key_identifier: bytes | None
+    """A certificate that may be an issuer; its key identifier is read when somebody of its name is looked for."""
+
+    def __init__(self, der: bytes) -> None:
+        self.der = der
+
+    @cached_property
+    def key_identifier(self) -> bytes | None:
+        try:
+            found: bytes | None = asn1.Certificate.load(self.der).key_identifier
+        except Exception:  # noqa: BLE001 - an unreadable extension only costs the certificate its place in the queue
+            return None
+        return found
 
 
 class PathFinder:
@@ -84,9 +107,10 @@ class PathFinder:
 
     def __init__(self, anchors: TrustAnchors, *, sha1_chains: bool = False, entries: int = 1024) -> None:
         """*sha1_chains* believes SHA-1 in the issuers' signatures; *entries* bounds the paths kept warm."""
-        self._anchors = [c for c in map(_candidate, anchors.anchors) if c is not None]
+        self._anchors = _by_subject(anchors.anchors)
+        self._periods = anchors.periods
         self._anchor_ders = frozenset(anchors.anchors)
-        self._helpers = [c for c in map(_candidate, anchors.intermediates) if c is not None]
+        self._helpers = _by_subject(anchors.intermediates)
         self._plain_number = anchors.plain_number
         self._algorithms = DisallowWeakAlgorithmsPolicy(
             weak_hash_algos=_BROKEN_HASHES if sha1_chains else _BROKEN_HASHES | {"sha1"},
@@ -98,29 +122,43 @@ class PathFinder:
         self, certificate: x509.Certificate, der: bytes, others: Sequence[bytes], at: datetime, skew: timedelta
     ) -> CertificationPath | NoPath:
         """
-        A path for *certificate*, preferably one whose issuers are valid at *at*.
+        A path for *certificate*, preferably one whose issuers and anchor serve for *at*.
 
         *others* are certificates that came along; unreadable ones are passed over. Raises ``ValueError`` where the
         certificate itself cannot be read.
         """
         key = sha256(der).digest()
         known = self._warm.get(key)
-        if known is not None and known.issuers_valid_at(at, skew):
+        if known is not None and known.fits(at, skew):
             return known
-        if der in self._anchor_ders:
-            found: CertificationPath | NoPath = CertificationPath((certificate,), key in self._plain_number, None, None)
+        itself = self._itself(certificate, der)
+        found: CertificationPath | NoPath
+        if itself is not None and itself.fits(at, skew):
+            found = itself
         else:
-            found = self._search(certificate, der, others, at, skew)
+            found = self._search(certificate, der, others, at, skew, itself)
         if isinstance(found, CertificationPath):
             self._warm.put(key, found)
             return found
         return known or found
 
+    def _itself(self, certificate: x509.Certificate, der: bytes) -> CertificationPath | None:
+        """The path of a certificate that is an anchor."""
+        if der not in self._anchor_ders:
+            return None
+        plain = sha256(der).digest() in self._plain_number
+        return CertificationPath((certificate,), plain, None, None, self._periods.get(der))
+
     def _search(
-        self, certificate: x509.Certificate, der: bytes, others: Sequence[bytes], at: datetime, skew: timedelta
+        self,
+        certificate: x509.Certificate,
+        der: bytes,
+        others: Sequence[bytes],
+        at: datetime,
+        skew: timedelta,
+        out_of_date: CertificationPath | None,
     ) -> CertificationPath | NoPath:
-        came_along = [c for c in map(_candidate, dict.fromkeys(others[:OTHERS])) if c is not None and c.der != der]
-        out_of_date: CertificationPath | None = None
+        came_along = _by_subject([other for other in dict.fromkeys(others[:OTHERS]) if other != der])
         broken = ""
         for attempt, chain in enumerate(self._chains(der, came_along)):
             if attempt == _ATTEMPTS:
@@ -128,7 +166,7 @@ class PathFinder:
             path = self._validated(certificate, chain)
             if isinstance(path, str):
                 broken = broken or path
-            elif path.issuers_valid_at(at, skew):
+            elif path.fits(at, skew):
                 return path
             else:
                 out_of_date = out_of_date or path
@@ -136,19 +174,22 @@ class PathFinder:
             return out_of_date
         return NoPath(broken=bool(broken), detail=broken or "no path to a trust anchor")
 
-    def _chains(self, der: bytes, came_along: Sequence[_Candidate]) -> Iterator[tuple[bytes, ...]]:
+    def _chains(self, der: bytes, came_along: Mapping[_Plain, Sequence[_Candidate]]) -> Iterator[tuple[bytes, ...]]:
         """Chains of names from the certificate to an anchor, shortest first; their signatures are not checked yet."""
         waiting: list[tuple[bytes, ...]] = [(der,)]
         for _ in range(_STEPS):
             if not waiting:
                 return
             chain = waiting.pop(0)
-            last = asn1.Certificate.load(chain[-1])
-            issuer, identifier = last.issuer.hashable, last.authority_key_identifier
-            for anchor in _issuers(self._anchors, issuer, identifier):
+            issuer = _plain(x509.load_der_x509_certificate(chain[-1]).issuer)
+            identifier = asn1.Certificate.load(chain[-1]).authority_key_identifier
+            anchors = _issuers(self._anchors, issuer, identifier)
+            for anchor in anchors:
                 yield (*chain, anchor.der)
             if len(chain) < DEPTH:
-                helpers = _issuers([*self._helpers, *came_along], issuer, identifier)
+                # What a list no longer believes may still stand below something else that is believed.
+                waiting += [(*chain, a.der) for a in anchors if a.der in self._periods and a.der not in chain]
+                helpers = [*_issuers(self._helpers, issuer, identifier), *_issuers(came_along, issuer, identifier)]
                 waiting += [(*chain, h.der) for h in helpers if h.der not in chain and h.der not in self._anchor_ders]
 
     def _validated(self, certificate: x509.Certificate, chain: tuple[bytes, ...]) -> CertificationPath | str:
@@ -170,6 +211,7 @@ class PathFinder:
             plain_number_trusted=any(sha256(der).digest() in self._plain_number for der in chain[1:]),
             since=max((c.not_valid_before_utc for c in middle), default=None),
             until=min((c.not_valid_after_utc for c in middle), default=None),
+            anchor_periods=self._periods.get(chain[-1]),
         )
 
     def _validate(self, chain: tuple[bytes, ...], moment: datetime) -> None:
@@ -198,15 +240,32 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("path validation tried to wait")
 
 
-def _candidate(der: bytes) -> _Candidate | None:
-    try:
-        parsed = asn1.Certificate.load(der, strict=True)
-        return _Candidate(der, parsed.subject.hashable, parsed.key_identifier)
-    except Exception:  # noqa: BLE001 - what cannot be read cannot be an issuer
-        return None
+def _by_subject(ders: Sequence[bytes]) -> dict[_Plain, list[_Candidate]]:
+    """Those that can be read, by name; read no further, for trusted lists bring thousands of anchors."""
+    found: dict[_Plain, list[_Candidate]] = {}
+    for der in ders:
+        try:
+            name = _plain(x509.load_der_x509_certificate(der).subject)
+        except Exception:  # noqa: BLE001, S112 - what cannot be read cannot be an issuer
+            continue
+        found.setdefault(name, []).append(_Candidate(der))
+    return found
 
 
-def _issuers(among: Sequence[_Candidate], name: str, identifier: bytes | None) -> list[_Candidate]:
+def _plain(name: x509.Name) -> _Plain:
+    """
+    The same for names that RFC 5280 § 7.1 calls the same: letter case, blanks and the kind of string do not count.
+
+    Only picks candidates; whether names chain is checked when the path is validated.
+    """
+    return tuple(tuple(sorted((a.oid.dotted_string, _folded(a.value)) for a in relative)) for relative in name.rdns)
+
+
+def _folded(value: str | bytes) -> str:
+    text = value if isinstance(value, str) else value.hex()
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _issuers(among: Mapping[_Plain, Sequence[_Candidate]], name: _Plain, identifier: bytes | None) -> list[_Candidate]:
     """Those with the issuer's name; those with its key identifier first."""
-    named = [c for c in among if c.subject == name]
-    return sorted(named, key=lambda c: identifier is None or c.key_identifier != identifier)
+    return sorted(among.get(name, ()), key=lambda c: identifier is None or c.key_identifier != identifier)

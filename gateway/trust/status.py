@@ -123,6 +123,7 @@ class StatusFinder:
         self._nonce = nonce
         self._shelf = CrlShelf(sha1_signatures=sha1_signatures)
         self._answers: Warm[bytes, _Kept] = Warm(entries)
+        self._readings: Warm[bytes, StatusEvidence | str] = Warm(entries)
         self._lists: Warm[str, tuple[bytes, datetime]] = Warm(64, 64 * 1024 * 1024)
 
     def status(
@@ -254,17 +255,32 @@ class StatusFinder:
         tally: _Tally,
         nonce: bytes | None,
     ) -> StatusEvidence | None:
-        try:
-            evidence = read_ocsp_response(
-                response, certificate, issuer, nonce=nonce, sha1_signatures=self._sha1_signatures
-            )
-        except UnusableEvidence as unusable:
-            tally.detail = str(unusable)
+        evidence = self._reading(response, certificate, issuer, nonce)
+        if isinstance(evidence, str):
+            tally.detail = evidence
             return None
         if not self._vouched(evidence, issuer, tally.moment, came_along):
             tally.detail = "OCSP responder's own status unknown"
             return None
         return evidence
+
+    def _reading(
+        self, response: bytes, certificate: x509.Certificate, issuer: x509.Certificate, nonce: bytes | None
+    ) -> StatusEvidence | str:
+        """What the response says, or why nothing; one that came along is read once for many documents."""
+        key = _question(certificate, issuer) + sha256(response).digest()
+        known = self._readings.get(key) if nonce is None else None
+        if known is not None:
+            return known
+        try:
+            found: StatusEvidence | str = read_ocsp_response(
+                response, certificate, issuer, nonce=nonce, sha1_signatures=self._sha1_signatures
+            )
+        except UnusableEvidence as unusable:
+            found = str(unusable)
+        if nonce is None:
+            self._readings.put(key, found)
+        return found
 
     def _vouched(
         self, evidence: StatusEvidence, issuer: x509.Certificate, moment: Moment, came_along: CameAlong

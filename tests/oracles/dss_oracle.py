@@ -66,6 +66,7 @@ class DssSignature:
     level: str
     signature_algorithm: str | None
     intact: bool
+    qualification: str | None
     signed_by: str | None
     signing_time: datetime | None
     best_signature_time: datetime | None
@@ -157,18 +158,24 @@ def _maven(*options: str) -> str | None:
 
 
 def validate(
-    files: Sequence[DssInput], anchors: Sequence[Path], *, online: bool = True, aia: bool = False
+    files: Sequence[DssInput],
+    anchors: Sequence[Path],
+    *,
+    online: bool = True,
+    aia: bool = False,
+    trusted_list: tuple[Path, Path] | None = None,
 ) -> list[DssReport]:
     """
     Ask DSS about *files* in one JVM; answers keep the order.
 
     *anchors* are folders of PEM certificates. *online* lets it fetch OCSP responses and CRLs over loopback HTTP,
-    *aia* also issuers' certificates. Raises ``DssUnavailable``, and ``RuntimeError`` when the JVM does not answer.
+    *aia* also issuers' certificates. *trusted_list* is a list's file and the folder of its signers' certificates. Raises ``DssUnavailable``, and ``RuntimeError`` when the JVM does not answer.
     """
     command = ["java", "-Xmx1g", "-Djava.awt.headless=true", "-jar", str(build()), "--json"]
     command += [part for folder in anchors for part in ("--anchors", str(folder))]
     command += ["--online"] if online else []
     command += ["--aia"] if aia else []
+    command += ["--list", str(trusted_list[0]), "--list-signers", str(trusted_list[1])] if trusted_list else []
     done = subprocess.run(
         [*command, *(file.argument for file in files)],
         stdin=subprocess.DEVNULL,
@@ -199,6 +206,7 @@ def _signature(facts: dict) -> DssSignature:
         level=facts["level"],
         signature_algorithm=facts["signatureAlgorithm"],
         intact=facts["intact"],
+        qualification=facts["qualification"],
         signed_by=facts["signedBy"],
         signing_time=_time(facts["signingTime"]),
         best_signature_time=_time(facts["bestSignatureTime"]),

@@ -6,8 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from gateway.trust.crl import CrlShelf, revoked_certificates, scan_serials
+from gateway.trust.crl import CrlShelf, revoked_certificates, scan_serials, signed_octets
 from gateway.trust.revocation import UnusableEvidence
 
 REASON = x509.ReasonFlags
@@ -32,7 +35,7 @@ def test_the_scan_finds_the_serials_that_the_library_finds(kit):
 
 def test_a_list_without_entries_lists_nobody(kit):
     assert entries_of(kit.root().crl()) == b""
-    assert scan_serials(b"") == frozenset()
+    assert scan_serials(b"") == {}
 
 
 def test_date_and_reason_are_those_of_the_entry(kit):
@@ -97,3 +100,68 @@ def test_a_long_list_is_read_in_little_time(kit):
     assert time.process_time() - began < 2
     assert len(found) == 100_000
     assert b"\x00" + (2**127 + 99_999).to_bytes(16, "big") in found
+
+
+def test_a_list_is_read_once_for_every_certificate_and_document(kit, monkeypatch):
+    from gateway.trust import crl as room
+
+    scanned = []
+    monkeypatch.setattr(room, "scan_serials", lambda entries: scanned.append(1) or scan_serials(entries))
+    top, other = kit.root("Top"), kit.root("Other")
+    crl = top.crl((numbered(7), kit.NOW, None))
+    shelf = CrlShelf()
+    for name in ("First", "Second"):
+        for copy in (crl, bytes(bytearray(crl))):
+            assert shelf.evidence(copy, top.issue(name).cert, top.cert).revoked_at is None
+            with pytest.raises(UnusableEvidence, match="another issuer"):
+                shelf.evidence(copy, other.issue(name).cert, other.cert)
+    assert len(scanned) == 1
+
+
+def test_a_digest_is_never_taken_from_another_list_at_the_same_place(kit):
+    top = kit.root()
+    signer = top.issue("Signer")
+    shelf = CrlShelf()
+    for turn in range(50):
+        listed = turn % 2 == 0
+        crl = top.crl(*([(signer, kit.NOW, None)] if listed else []))
+        assert (shelf.evidence(crl, signer.cert, top.cert).revoked_at is not None) == listed
+        del crl
+
+
+@pytest.mark.parametrize("kind", ["rsa", "pss", "p-384", "ed25519"])
+def test_lists_signed_with_every_kind_of_key_are_read(kit, kind):
+    key = {
+        "rsa": lambda: rsa.generate_private_key(65537, 2048),
+        "pss": lambda: rsa.generate_private_key(65537, 2048),
+        "p-384": lambda: ec.generate_private_key(ec.SECP384R1()),
+        "ed25519": ed25519.Ed25519PrivateKey.generate,
+    }[kind]()
+    top = kit.root()
+    issuer = top.issue("Issuer", ca=True, key=key)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.cert.subject)
+    builder = builder.last_update(kit.NOW).next_update(kit.NOW + kit.DAY)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32) if kind == "pss" else None
+    made = builder.sign(key, None if kind == "ed25519" else hashes.SHA256(), rsa_padding=pss)
+    der = made.public_bytes(Encoding.DER)
+    signer = issuer.issue("Signer", algorithm=hashes.SHA256()) if kind != "ed25519" else top.issue("Signer")
+    assert CrlShelf().evidence(der, signer.cert, issuer.cert).revoked_at is None
+    spoiled = der[:-1] + bytes([der[-1] ^ 1])
+    with pytest.raises(UnusableEvidence):
+        CrlShelf().evidence(spoiled, signer.cert, issuer.cert)
+    pem = made.public_bytes(Encoding.PEM)
+    assert CrlShelf().evidence(pem, signer.cert, issuer.cert).revoked_at is None
+
+
+def test_a_list_whose_algorithms_disagree_inside_and_out_is_refused(kit):
+    """The issuer's own key signed it, so that nothing else is wrong with it."""
+    top = kit.root()
+    crl = top.crl()
+    body = signed_octets(crl).replace(bytes.fromhex("06082a8648ce3d040302"), bytes.fromhex("06082a8648ce3d040303"))
+    value = top.key.sign(body, ec.ECDSA(hashes.SHA256()))
+    outside = bytes.fromhex("300a06082a8648ce3d040302")
+    whole = body + outside + b"\x03" + bytes([len(value) + 1]) + b"\0" + value
+    assert 0x7F < len(whole) <= 0xFF
+    changed = b"\x30\x81" + bytes([len(whole)]) + whole
+    with pytest.raises(UnusableEvidence):
+        CrlShelf().evidence(changed, top.issue("Signer").cert, top.cert)

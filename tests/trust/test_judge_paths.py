@@ -228,3 +228,11 @@ def test_a_certificate_cut_short_or_changed_anywhere_never_raises_and_is_never_g
         changed[position] ^= 0x41
         for der in (bytes(changed), signer.der[:position]):
             assert judge.judge(der, Purpose.SIGNING, at=kit.NOW, now=kit.NOW).trust is not Trust.GOOD
+
+
+def test_names_chain_whatever_their_letters_and_blanks(judged, kit):
+    """RFC 5280 § 7.1: the issuer's name is written in another case, with other blanks."""
+    top = kit.root("Great  Root")
+    written = kit.root("GREAT Root ", key=top.key)
+    signer = written.issue("Signer")
+    assert judged(kit.judge(top), signer, crls=[top.crl()]).path == (signer.der, top.der)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from gateway.domain.verdicts import Trust
 from gateway.trust.api import Purpose
@@ -245,7 +245,7 @@ def test_every_certificate_below_the_anchor_is_checked(judged, kit, judge, top):
     assert judged(judge, signer, others=[middle.der], ocsp_responses=[good], crls=[clear]).trust is Trust.GOOD
     ended = top.crl((middle, kit.NOW - kit.DAY, REASON.ca_compromise))
     verdict = judged(judge, signer, others=[middle.der], ocsp_responses=[good], crls=[ended])
-    assert verdict.trust is Trust.CHAIN_INVALID
+    assert verdict.trust is Trust.ISSUER_REVOKED
     assert verdict.path
     held = top.crl((middle, kit.NOW - kit.DAY, REASON.certificate_hold))
     verdict = judged(judge, signer, others=[middle.der], ocsp_responses=[good], crls=[held])
@@ -302,10 +302,12 @@ def test_demanded_freshness_asks_anew(judged, kit, top, service):
     service.routes["/ocsp"] = answering(top, signer, kit)
     judge = kit.judge(top, fetcher=kit.local())
     assert judged(judge, signer).trust is Trust.GOOD
+    # Hours later, for a response is dated when it is made, and a whole run may take minutes to come here.
+    later = kit.NOW + 3 * kit.HOUR
     service.routes["/ocsp"] = answering(
-        top, signer, kit, status=kit.REVOKED, revoked=kit.NOW, this=kit.NOW + 2 * MINUTE
+        top, signer, kit, status=kit.REVOKED, revoked=kit.NOW, this=later, end=later + kit.HOUR
     )
-    verdict = judged(judge, signer, now=kit.NOW + 2 * MINUTE, fresh_within=MINUTE)
+    verdict = judged(judge, signer, now=later, fresh_within=MINUTE)
     assert verdict.trust is Trust.REVOKED
 
 
@@ -361,7 +363,6 @@ def test_nothing_is_fetched_for_certificates_that_nobody_trusts(judged, kit, top
     judge = kit.judge(top, fetcher=kit.local())
     assert judged(judge, kit.root("Stranger").issue("Signer", **urls)).trust is Trust.NO_PATH
     assert judged(judge, kit.root().issue("Signer", **urls)).trust is Trust.CHAIN_INVALID
-    assert judged(judge, top.issue("Old", end=kit.NOW - kit.DAY, **urls)).trust is Trust.EXPIRED
     assert service.asked == []
 
 
@@ -406,3 +407,98 @@ def test_a_revocation_is_heard_whichever_source_tells_it(kit, judged, judge, top
 def test_a_list_under_another_name_does_not_count_though_the_key_is_the_issuers(kit, judged, judge, top, signer):
     namesake = kit.root("Other name", key=top.key)
     assert judged(judge, signer, crls=[namesake.crl()]).trust is Trust.STATUS_UNKNOWN
+
+
+# ------------------------------------------------------------------ pointers that lead astray
+
+
+@pytest.fixture
+def named(kit):
+    """A fetcher whose operator named the service's host, so that issuers are fetched too."""
+    return kit.local(allowed_hosts=("127.0.0.1",))
+
+
+def test_issuers_that_point_at_each_other_cost_a_few_fetches(judged, kit, top, service, named):
+    """Two strangers that issue each other, each with the other's address."""
+    first = kit.root("Stranger").issue("One", ca=True, issuer_url=service.url + "/two")
+    second = kit.root("Stranger").issue("Two", ca=True, issuer_url=service.url + "/one")
+    service.routes.update({"/one": first.der, "/two": second.der})
+    signer = first.issue("Signer", issuer_url=service.url + "/one")
+    judge = kit.judge(top, fetcher=named)
+    assert judged(judge, signer).trust is not Trust.GOOD
+    assert len(service.asked) <= 3
+
+
+def test_an_endless_chain_of_issuers_is_left_after_a_few(judged, kit, top, service, named):
+    holder = kit.root("Stranger").issue("CA 0", ca=True, issuer_url=f"{service.url}/0")
+    for n in range(12):
+        service.routes[f"/{n}"] = holder.der
+        holder = holder.issue(f"CA {n + 1}", ca=True, issuer_url=f"{service.url}/{n}")
+    assert judged(kit.judge(top, fetcher=named), holder.issue("Signer", issuer_url=f"{service.url}/11")).path == ()
+    assert len(service.asked) <= 3
+
+
+def test_a_heap_of_addresses_in_one_certificate_is_followed_so_far_only(judged, kit, top, service, named):
+    def heap(method, kind):
+        access = [
+            x509.AccessDescription(method, x509.UniformResourceIdentifier(f"{service.url}/{kind}/{n}"))
+            for n in range(50)
+        ]
+        return x509.AuthorityInformationAccess(access), False
+
+    points = x509.CRLDistributionPoints(
+        [
+            x509.DistributionPoint([x509.UniformResourceIdentifier(f"{service.url}/crl/{n}")], None, None, None)
+            for n in range(50)
+        ]
+    )
+    issuers = (heap(AuthorityInformationAccessOID.CA_ISSUERS, "ca"),)
+    assert judged(kit.judge(top, fetcher=named), kit.root("Stranger").issue("Signer", extras=issuers)).path == ()
+    status = (heap(AuthorityInformationAccessOID.OCSP, "ocsp"), (points, False))
+    assert judged(kit.judge(top, fetcher=named), top.issue("Signer", extras=status)).trust is Trust.STATUS_UNKNOWN
+    asked = [path.split("/")[1] for path in service.asked]
+    assert {kind: asked.count(kind) for kind in set(asked)} == {"ca": 3, "ocsp": 3, "crl": 3}
+
+
+def test_what_is_fetched_as_an_issuer_is_believed_below_an_anchor_only(judged, kit, top, service, named):
+    stranger = kit.root("Stranger")
+    signer = stranger.issue("Signer", issuer_url=service.url + "/ca")
+    service.routes["/ca"] = stranger.der
+    assert judged(kit.judge(top, fetcher=named), signer).trust is Trust.NO_PATH
+    service.routes["/ca"] = b"\x30\x82" + b"\xff" * 400_000
+    assert judged(kit.judge(top, fetcher=named), signer).trust is Trust.NO_PATH
+
+
+# ------------------------------------------------------------------ kept warm
+
+
+def test_a_response_that_came_along_is_read_once_for_many_documents(judged, kit, judge, top, signer, monkeypatch):
+    import gateway.trust.status as room
+
+    read, calls = room.read_ocsp_response, []
+    monkeypatch.setattr(room, "read_ocsp_response", lambda *a, **m: calls.append(a) or read(*a, **m))
+    response = top.ocsp(signer)
+    for _ in range(3):
+        assert judged(judge, signer, ocsp_responses=[bytes(bytearray(response))]).trust is Trust.GOOD
+    other = top.issue("Other")
+    assert judged(judge, other, ocsp_responses=[response]).trust is Trust.STATUS_UNKNOWN
+    assert len(calls) == 2
+
+
+def test_a_response_that_was_refused_is_not_remembered_as_good(judged, kit, judge, top, signer):
+    forged = kit.root().ocsp(signer)
+    for _ in range(2):
+        assert judged(judge, signer, ocsp_responses=[forged]).trust is Trust.STATUS_UNKNOWN
+    assert judged(judge, signer, ocsp_responses=[forged, top.ocsp(signer)]).trust is Trust.GOOD
+
+
+def test_an_expired_certificate_is_told_from_one_that_may_have_been_revoked(kit, judged, judge, top):
+    end = kit.NOW - 5 * kit.DAY
+    old = top.issue("Old", end=end)
+    before = top.ocsp(old, this=end - kit.HOUR, end=end + kit.HOUR)
+    assert judged(judge, old).not_revoked is False
+    verdict = judged(judge, old, ocsp_responses=[before])
+    assert (verdict.trust, verdict.not_revoked) == (Trust.EXPIRED, True)
+    revoked = top.crl((old, end - kit.DAY, None))
+    assert judged(judge, old, ocsp_responses=[before], crls=[revoked]).not_revoked is False
+    assert judged(judge, old, at=end - kit.HOUR, ocsp_responses=[before]).not_revoked is False

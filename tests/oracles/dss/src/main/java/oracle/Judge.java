@@ -16,6 +16,7 @@ import eu.europa.esig.dss.simplereport.SimpleReport;
 import eu.europa.esig.dss.simplereport.jaxb.XmlDetails;
 import eu.europa.esig.dss.simplereport.jaxb.XmlMessage;
 import eu.europa.esig.dss.simplereport.jaxb.XmlTimestamp;
+import eu.europa.esig.dss.spi.tsl.TrustedListsCertificateSource;
 import eu.europa.esig.dss.spi.validation.CommonCertificateVerifier;
 import eu.europa.esig.dss.spi.x509.CommonTrustedCertificateSource;
 import eu.europa.esig.dss.spi.x509.aia.DefaultAIASource;
@@ -42,24 +43,34 @@ final class Judge {
     private static final String CONTENT_NAME = "content";
 
     private final CommonTrustedCertificateSource anchors = new CommonTrustedCertificateSource();
+    private final TrustedListsCertificateSource listed;
     private final boolean online;
     private final boolean aia;
 
-    Judge(List<Path> folders, boolean online, boolean aia) throws IOException, CertificateException {
+    /** {@code list} may be null; {@code listSigners} is the folder of those who may sign it. */
+    Judge(List<Path> folders, Path list, Path listSigners, boolean online, boolean aia)
+            throws IOException, CertificateException {
         this.online = online;
         this.aia = aia;
-        CertificateFactory factory = CertificateFactory.getInstance("X.509");
         for (Path folder : folders) {
-            try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*.{pem,crt,cer}")) {
-                for (Path file : files) {
-                    try (InputStream in = Files.newInputStream(file)) {
-                        for (Certificate certificate : factory.generateCertificates(in)) {
-                            anchors.addCertificate(new CertificateToken((X509Certificate) certificate));
-                        }
+            certificates(folder).forEach(anchors::addCertificate);
+        }
+        listed = list == null ? null : Lists.read(list, certificates(listSigners));
+    }
+
+    private static List<CertificateToken> certificates(Path folder) throws IOException, CertificateException {
+        CertificateFactory factory = CertificateFactory.getInstance("X.509");
+        List<CertificateToken> found = new ArrayList<>();
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*.{pem,crt,cer}")) {
+            for (Path file : files) {
+                try (InputStream in = Files.newInputStream(file)) {
+                    for (Certificate certificate : factory.generateCertificates(in)) {
+                        found.add(new CertificateToken((X509Certificate) certificate));
                     }
                 }
             }
         }
+        return found;
     }
 
     /** One file's report; a file that DSS cannot read gets an "unreadable" text instead of signatures. */
@@ -85,7 +96,11 @@ final class Judge {
     /** A fresh one per file: nothing learned from one file may help another. */
     private CommonCertificateVerifier verifier() {
         CommonCertificateVerifier verifier = new CommonCertificateVerifier();
-        verifier.setTrustedCertSources(anchors);
+        if (listed == null) {
+            verifier.setTrustedCertSources(anchors);
+        } else {
+            verifier.setTrustedCertSources(anchors, listed);
+        }
         verifier.setAIASource(aia ? new DefaultAIASource(new LoopbackLoader(new CommonsDataLoader())) : null);
         if (online) {
             verifier.setOcspSource(new OnlineOCSPSource(new LoopbackLoader(new OCSPDataLoader())));
@@ -118,6 +133,7 @@ final class Judge {
         one.put("level", simple.getSignatureFormat(id));
         one.put("signatureAlgorithm", wrapper.getSignatureAlgorithm());
         one.put("intact", wrapper.isSignatureIntact());
+        one.put("qualification", simple.getSignatureQualification(id));
         one.put("signedBy", simple.getSignedBy(id));
         one.put("signingTime", simple.getSigningTime(id));
         one.put("bestSignatureTime", simple.getBestSignatureTime(id));
