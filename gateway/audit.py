@@ -2,7 +2,8 @@
 One record per operation: opened at the door, filled on the way, written once.
 
 A record never holds a key, PIN, personal identifier, content, signature or whole certificate; callers put in counts,
-sizes, ids of requests and consumers, and outcomes. Its reference is what a fault or apology page shows.
+sizes, ids of consumers, the beginnings of ids of requests, and outcomes. Its reference is what a fault or apology page
+shows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import structlog
 
 from gateway.errors import GatewayError
 
+_REQUEST_SHOWN = 8
+"""Characters of a request's id: enough to find it in the database, and 96 bits short of a bearer secret."""
+
 
 @dataclass(slots=True)
 class AuditRecord:
@@ -29,7 +33,10 @@ class AuditRecord:
     facts: dict[str, str | float | bool | None] = field(default_factory=dict)
 
     def note(self, **facts: str | float | bool | None) -> None:
-        """Add facts to the record."""
+        """Add facts to the record. Of a *request*'s id, which opens its page, only the beginning is kept."""
+        request = facts.get("request")
+        if isinstance(request, str):
+            facts["request"] = request[:_REQUEST_SHOWN]
         self.facts.update(facts)
 
 

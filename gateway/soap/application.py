@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
 from gateway.audit import AuditRecord, audited
 from gateway.domain.parties import Consumer
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, ServiceBusy
 from gateway.messages.api import Catalog
 from gateway.operations.get_sign_response import GetSignResponse
 from gateway.operations.post_sign_request import PostSignRequest
@@ -17,6 +17,7 @@ from gateway.operations.verify_signatures import VerifySignatures
 from gateway.soap.answers import BinaryPlaces, StreamedAnswer
 from gateway.soap.authentication import Authenticator, CertificateOf
 from gateway.soap.bodies import RequestBody
+from gateway.soap.budget import BodyBudget
 from gateway.soap.calls import Call
 from gateway.soap.contract import ACTION_PREFIX
 from gateway.soap.deposits import Deposits
@@ -42,6 +43,7 @@ def build_soap_wsgi(
     certificate_of: CertificateOf,
     location: str,
     limits: SoapLimits = SoapLimits(),  # noqa: B008 - frozen
+    has_room: Callable[[int], bool] = lambda _bytes: True,
     strict: bool = False,
     fault_codes: FaultCodeForm = FaultCodeForm.ENVELOPE,
 ) -> WsgiApplication:
@@ -58,6 +60,7 @@ def build_soap_wsgi(
         certificate_of: the client certificate of a connection, as the listener vouches for it.
         location: the service's published address, for the WSDL.
         limits: of one message.
+        has_room: whether so many bytes of large messages may go to *contents* now.
         strict: refuse what a WCF service would pass over in silence; for integrators' tests.
         fault_codes: how the contract's codes are qualified.
 
@@ -72,6 +75,7 @@ def build_soap_wsgi(
             GatewayOperations(post, get, verify, catalog),
             contents,
             limits,
+            BodyBudget(limits.in_flight, limits.large, has_room),
         ),
         published_contract(location),
         location,
@@ -100,6 +104,7 @@ class Calls:
         operations: GatewayOperations,
         contents: ContentStore,
         limits: SoapLimits,
+        budget: BodyBudget,
     ) -> None:
         self._authenticator = authenticator
         self._server = server
@@ -107,6 +112,7 @@ class Calls:
         self._operations = operations
         self._contents = contents
         self.limits = limits
+        self._budget = budget
 
     def answer(self, incoming: Incoming, record: AuditRecord) -> bytes | StreamedAnswer:
         """
@@ -121,8 +127,13 @@ class Calls:
             incoming.body.check_announced()
             consumer = self._authenticator.consumer_of(incoming.environ)
             record.note(consumer=consumer.id)
-            drained = self.limits.body
-            return self._read_and_call(consumer, incoming, record)
+            with self._budget.lease() as lease:
+                incoming.body.account(lease.cover, lease.cover_so_far)
+                drained = self.limits.body
+                return self._read_and_call(consumer, incoming, record)
+        except ServiceBusy:
+            drained = self.limits.unknown_drain  # reading it all would keep the thread that has to do other things
+            raise
         finally:
             incoming.body.drain(drained)
             record.note(bytes=incoming.body.taken)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -32,12 +32,23 @@ class RequestBody:
         self._input = environ["wsgi.input"]
         self._limit = limit
         self._broken = False
+        self._grown: Callable[[int], None] | None = None
         self.taken = 0
 
     def check_announced(self) -> None:
         """Raises ``MessageRefused`` (413) where more is announced than is read."""
         if self._announced is not None and self._announced > self._limit:
             raise _too_large(self._limit)
+
+    def account(self, announced: Callable[[int], None], grown: Callable[[int], None]) -> None:
+        """
+        Have the size judged: *announced* is called now with a length that is known, *grown* else with what was read so
+        far, while it is read. Either may raise.
+        """
+        if self._announced is not None:
+            announced(self._announced)
+        else:
+            self._grown = grown
 
     def __iter__(self) -> Iterator[bytes]:
         """
@@ -50,6 +61,8 @@ class RequestBody:
         while piece := self._take(_PIECE):
             if self.taken > self._limit:
                 raise _too_large(self._limit)
+            if self._grown is not None:
+                self._grown(self.taken)
             yield piece
         if self._announced is not None and self.taken < self._announced:
             raise MessageRefused("The request ends before its Content-Length")

@@ -22,7 +22,9 @@ class SoapLimits:
         depth: elements nested in each other.
         attributes: attributes of one element, and namespace declarations of one element.
         attribute_chars: characters of one element's attributes and declarations, names included.
-        unknown_drain: what is still read of a body whose sender is not known, so that the fault can be received.
+        unknown_drain: what is still read of a body that is refused unread, so that the fault can be received.
+        large: messages above this size are counted,
+        in_flight: and have so many bytes together, in one process at once.
 
     """
 
@@ -35,9 +37,11 @@ class SoapLimits:
     attributes: int = 32
     attribute_chars: int = 16 * 1024
     unknown_drain: int = 1024 * 1024
+    large: int = 1_000_000
+    in_flight: int = 2_000_000_000
 
     @classmethod
-    def of(cls, *, contents: int, document: int, batch: int) -> SoapLimits:
+    def of(cls, *, contents: int, document: int, batch: int, text: int = _TEXT, **others: int) -> SoapLimits:
         """
         The bounds that let every message through which the operation may accept.
 
@@ -45,10 +49,12 @@ class SoapLimits:
             contents: of one request.
             document: bytes of one content.
             batch: bytes of all contents together; base64 broken into lines and all other members come on top.
+            text: characters of all text members together; never less than the contents' own members may need.
+            others: bounds by their names here.
 
         """
-        text = max(_TEXT, contents * _TEXT_OF_CONTENT)
-        return cls(body=batch * 7 // 5 + text * 8, document=document, contents=contents, text=text)
+        text = max(text, contents * _TEXT_OF_CONTENT)
+        return cls(body=batch * 7 // 5 + text * 8, document=document, contents=contents, text=text, **others)
 
     @property
     def elements(self) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.contents import ContentId, StoredContent
-from gateway.domain.parties import Consumer, ConsumerId
+from gateway.domain.parties import NO_LIMITS, Consumer, ConsumerId, ConsumerLimits
 from gateway.domain.requests import ContentProgress, Outcome, RequestId, SignRequest
 from gateway.domain.sessions import Arrival, SessionId, SigningSession
+from gateway.domain.verification_jobs import JobId, JobState, VerificationJob
 
 
 class ContentWriter(AbstractContextManager["ContentWriter"], Protocol):
@@ -61,6 +63,25 @@ class ConsumerDirectory(Protocol):
     def disable(self, name: str) -> bool:
         """Turn off; False where no such name."""
 
+    def enable(self, name: str) -> bool:
+        """Turn on again; False where no such name."""
+
+    def limit(self, name: str, limits: ConsumerLimits) -> bool:
+        """Put *limits* in place of its own; False where no such name."""
+
+    def show(self, name: str, appearance: VisibleSignature | None) -> bool:
+        """Make its signatures in PDFs visible as *appearance* says, or invisible again; False where no such name."""
+
+    def appearance(self, consumer_id: ConsumerId) -> VisibleSignature | None:
+        """How its signatures are seen; None where they are not. Kept apart, for it may hold a picture."""
+
+    def renew(self, name: str, issuer: str, serial: str) -> bool:
+        """
+        Put another certificate in place of its own; all else stays, its requests too. False where no such name.
+
+        Raises ``ConfigurationError`` where the certificate is registered already.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
@@ -83,8 +104,20 @@ class Forgotten:
 class RequestStore(Protocol):
     """Requests, their sessions, progress and outcome. Every write is guarded and says whether it took effect."""
 
-    def add(self, request: SignRequest) -> None:
-        """Keep a request and claim its contents in one transaction."""
+    def add(self, request: SignRequest, limits: ConsumerLimits = NO_LIMITS) -> None:
+        """
+        Keep a request and claim its contents in one transaction.
+
+        Raises:
+            InvalidRequest: Its consumer would have more than *limits* allow; nothing is kept.
+
+        """
+
+    def refuse_excess(self, consumer_id: ConsumerId, now: datetime, limits: ConsumerLimits, more_bytes: int) -> None:
+        """
+        Raises ``InvalidRequest`` where one more request with *more_bytes* of documents would be too much for *limits*.
+        ``add`` looks again; this one is asked before work is put into a request.
+        """
 
     def get(self, request_id: RequestId) -> RequestRecord:
         """Everything about a request. Raises ``RequestNotFound``."""
@@ -238,3 +271,31 @@ class CertificateRegister(Protocol):
 
     def revoked(self, issuer_key_hash: bytes) -> Sequence[IssuedCertificate]:
         """All that are revoked or on hold, for a CRL."""
+
+
+class VerificationJobStore(Protocol):
+    """Verifications that are answered later. Who works on a job holds its latest claim, for as long as the lease."""
+
+    def add(self, job: VerificationJob) -> None:
+        """Keep a new job."""
+
+    def get(self, job_id: JobId, now: datetime) -> VerificationJob | None:
+        """A job that has not expired."""
+
+    def open(self, now: datetime) -> int:
+        """How many are not finished yet."""
+
+    def claim(self, now: datetime, lease: timedelta) -> VerificationJob | None:
+        """Take the oldest job that waits or whose worker's lease ran out; None where there is none."""
+
+    def extend(self, job: VerificationJob, until: datetime) -> bool:
+        """Keep the claim of *job* until then; False where somebody else has taken over."""
+
+    def finish(self, job: VerificationJob, state: JobState, answers: str | None) -> bool:
+        """The end of *job*, under the claim it came with; False where somebody else has taken over."""
+
+    def remove(self, job_id: JobId) -> VerificationJob | None:
+        """Forget a job; what was forgotten."""
+
+    def expired(self, now: datetime, limit: int) -> Sequence[JobId]:
+        """At most *limit* jobs whose time is over, the oldest first."""

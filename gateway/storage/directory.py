@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from gateway.domain.parties import Consumer, ConsumerId
+from gateway.domain.appearance import VisibleSignature
+from gateway.domain.parties import Consumer, ConsumerId, ConsumerLimits
 from gateway.errors import ConfigurationError
-from gateway.storage.tables import consumers
+from gateway.storage.tables import appearances, consumers
 from gateway.storage.transactions import reading, writing
 
 
@@ -35,6 +37,7 @@ class SqlConsumerDirectory:
                         enabled=consumer.enabled,
                         return_origins=consumer.return_origins,
                         addresses=consumer.addresses,
+                        **_limits_row(consumer.limits),
                     )
                 )
         except IntegrityError:
@@ -56,14 +59,69 @@ class SqlConsumerDirectory:
 
     def disable(self, name: str) -> bool:
         """See the door."""
+        return self._change(name, {"enabled": False})
+
+    def enable(self, name: str) -> bool:
+        """See the door."""
+        return self._change(name, {"enabled": True})
+
+    def limit(self, name: str, limits: ConsumerLimits) -> bool:
+        """See the door."""
+        return self._change(name, _limits_row(limits))
+
+    def show(self, name: str, appearance: VisibleSignature | None) -> bool:
+        """See the door."""
         with writing(self._engine) as connection:
-            done = connection.execute(update(consumers).where(consumers.c.name == name).values(enabled=False))
-            return done.rowcount == 1
+            found = connection.execute(select(consumers.c.id).where(consumers.c.name == name)).scalar()
+            if found is None:
+                return False
+            connection.execute(delete(appearances).where(appearances.c.consumer_id == found))
+            if appearance is not None:
+                description = json.dumps(appearance.to_fields(), separators=(",", ":"))
+                connection.execute(insert(appearances).values(consumer_id=found, description=description))
+            return True
+
+    def appearance(self, consumer_id: ConsumerId) -> VisibleSignature | None:
+        """See the door."""
+        with reading(self._engine) as connection:
+            wanted = select(appearances.c.description).where(appearances.c.consumer_id == consumer_id)
+            found = connection.execute(wanted).scalar()
+        return VisibleSignature.from_fields(json.loads(found)) if found is not None else None
+
+    def renew(self, name: str, issuer: str, serial: str) -> bool:
+        """See the door."""
+        taken = f"consumer {name}: the certificate with serial {serial} is registered"
+        try:
+            with writing(self._engine) as connection:
+                same = and_(consumers.c.issuer == issuer, consumers.c.serial == serial)
+                holder = connection.execute(select(consumers.c.name).where(same)).scalar()
+                if holder is not None:
+                    raise ConfigurationError(f"{taken} for {holder} already")
+                return _changed(connection, name, {"issuer": issuer, "serial": serial})
+        except IntegrityError:
+            raise ConfigurationError(f"{taken} at this moment already") from None
+
+    def _change(self, name: str, values: dict[str, Any]) -> bool:
+        with writing(self._engine) as connection:
+            return _changed(connection, name, values)
 
     def _one(self, where: ColumnElement[bool]) -> Consumer | None:
         with reading(self._engine) as connection:
             row = connection.execute(select(consumers).where(where)).one_or_none()
         return _consumer(row) if row is not None else None
+
+
+def _changed(connection: Connection, name: str, values: dict[str, Any]) -> bool:
+    done = connection.execute(update(consumers).where(consumers.c.name == name).values(values))
+    return done.rowcount == 1
+
+
+def _limits_row(limits: ConsumerLimits) -> dict[str, int | None]:
+    return {
+        "open_requests": limits.open_requests,
+        "stored_bytes": limits.stored_bytes,
+        "request_bytes": limits.request_bytes,
+    }
 
 
 def _refuse_taken(connection: Connection, consumer: Consumer) -> None:
@@ -91,4 +149,5 @@ def _consumer(row: Row[Any]) -> Consumer:
         enabled=row.enabled,
         return_origins=row.return_origins,
         addresses=row.addresses,
+        limits=ConsumerLimits(row.open_requests, row.stored_bytes, row.request_bytes),
     )

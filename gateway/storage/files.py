@@ -77,6 +77,14 @@ class FileContentStore:
             if _SHARD.fullmatch(shard):
                 yield from _older(self._folder / shard, before)
 
+    def has_room(self, size: int, keep_free: int) -> bool:
+        """Whether *size* bytes can be stored so that *keep_free* bytes are left; yes where the system cannot say."""
+        for folder in (self._folder, *self._folder.absolute().parents):  # it may not have been needed yet
+            with suppress(OSError):
+                found = os.statvfs(folder)
+                return found.f_bavail * found.f_frsize >= size + keep_free
+        return True
+
     def check(self) -> str:
         """See the door."""
         try:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, insert, select, union, update
 
 from gateway.domain.contents import ContentId
+from gateway.domain.parties import NO_LIMITS, ConsumerId, ConsumerLimits
 from gateway.domain.requests import ContentProgress, ContentState, Outcome, RequestId, SignRequest
 from gateway.domain.sessions import SessionId, SigningSession
 from gateway.errors import RequestNotFound
-from gateway.storage import rows
+from gateway.storage import rows, usage
 from gateway.storage.api import Forgotten, RequestRecord
 from gateway.storage.tables import contents, progress, requests
 from gateway.storage.transactions import reading, upsert, writing
@@ -43,11 +44,20 @@ class SqlRequestStore:
         """*engine*: of ``open_database``."""
         self._engine = engine
 
-    def add(self, request: SignRequest) -> None:
+    def add(self, request: SignRequest, limits: ConsumerLimits = NO_LIMITS) -> None:
         """See the door."""
         with writing(self._engine) as connection:
+            if limits != NO_LIMITS:
+                usage.lock(connection, request.consumer_id)
+                more = rows.stored_bytes(request)
+                usage.refuse_excess(connection, request.consumer_id, request.created, limits, more)
             connection.execute(insert(requests), rows.request_row(request))
             connection.execute(insert(contents), [rows.content_row(request.id, item) for item in request.contents])
+
+    def refuse_excess(self, consumer_id: ConsumerId, now: datetime, limits: ConsumerLimits, more_bytes: int) -> None:
+        """See the door."""
+        with reading(self._engine) as connection:
+            usage.refuse_excess(connection, consumer_id, now, limits, more_bytes)
 
     def get(self, request_id: RequestId) -> RequestRecord:
         """See the door."""

@@ -28,7 +28,13 @@ def request_row(request: SignRequest) -> dict[str, Any]:
         "signer_delegated_role": signer.delegated_role_id if signer is not None else None,
         "created": request.created,
         "expires": request.expires,
+        "stored_bytes": stored_bytes(request) or None,
     }
+
+
+def stored_bytes(request: SignRequest) -> int:
+    """Bytes of a request's contents in the content store."""
+    return sum(item.content.length for item in request.contents if isinstance(item.content, StoredContent))
 
 
 def content_row(request_id: RequestId, content: SignContent) -> dict[str, Any]:

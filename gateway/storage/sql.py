@@ -8,6 +8,7 @@ from gateway.storage.register import SqlCertificateRegister
 from gateway.storage.requests import SqlRequestStore
 from gateway.storage.signer_keys import SqlSignerKeyStore
 from gateway.storage.throttle import SqlAddressThrottle
+from gateway.storage.verification_jobs import SqlVerificationJobStore
 
 __all__ = [
     "SqlAddressThrottle",
@@ -16,4 +17,5 @@ __all__ = [
     "SqlConsumerDirectory",
     "SqlRequestStore",
     "SqlSignerKeyStore",
+    "SqlVerificationJobStore",
 ]

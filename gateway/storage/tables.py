@@ -21,9 +21,10 @@ from sqlalchemy import (
 )
 
 from gateway.domain.contents import ContentType
-from gateway.domain.messages import MessageKey
+from gateway.domain.messages import Language, MessageKey
 from gateway.domain.parties import DelegatorType
 from gateway.domain.requests import ContentState
+from gateway.domain.verification_jobs import JobState
 from gateway.storage.columns import BigNumber, BytesList, Member, Moment, TextList, TextMap, Words
 
 metadata = MetaData(
@@ -45,8 +46,19 @@ consumers = Table(
     Column("enabled", Boolean, nullable=False),
     Column("return_origins", TextList, nullable=False),
     Column("addresses", TextList, nullable=False),
+    Column("open_requests", BigInteger),
+    Column("stored_bytes", BigInteger),
+    Column("request_bytes", BigInteger),
     UniqueConstraint("name"),
     UniqueConstraint("issuer", "serial"),
+)
+
+# Apart, for a consumer is looked up with every call, and what its signatures look like once a signing.
+appearances = Table(
+    "appearances",
+    metadata,
+    Column("consumer_id", Words, ForeignKey("consumers.id", ondelete="CASCADE"), primary_key=True),
+    Column("description", Words, nullable=False),
 )
 
 # What was posted, who holds the pen and how it ended stand in one row, so that every guard is a condition on one row.
@@ -76,8 +88,11 @@ requests = Table(
     Column("pen_consent_nonce", LargeBinary),
     Column("pen_consented", Moment),
     Column("pen_memo", TextMap),
+    Column("stored_bytes", BigInteger),
     UniqueConstraint("pen_session"),
     Index(None, "created"),
+    Index(None, "consumer_id", "outcome_recorded", "expires"),
+    Index(None, "consumer_id", "stored_bytes"),
 )
 
 contents = Table(
@@ -159,4 +174,20 @@ certificates = Table(
     Column("revoked", Moment),
     Column("reason", Integer),
     Index(None, "issuer_key_hash", "revoked"),
+)
+
+verification_jobs = Table(
+    "verification_jobs",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("created", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Column("language", Member(Language), nullable=False),
+    Column("policy", Words, nullable=False),
+    Column("tasks", Words, nullable=False),
+    Column("state", Member(JobState), nullable=False),
+    Column("claims", Integer, nullable=False),
+    Column("claimed_until", Moment),
+    Column("answers", Words),
+    Index(None, "expires"),
 )

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.domain.appearance import Picture, VisibleSignature
 from gateway.domain.parties import Consumer, ConsumerId
 from gateway.errors import ConfigurationError
 from gateway.storage.sql import SqlConsumerDirectory
@@ -26,6 +27,20 @@ def consumer():
         return_origins=("https://a.md", "http://localhost"),
         addresses=("10.0.0.0/8",),
     )
+
+
+def test_an_appearance_is_kept_beside_its_consumer(directory, consumer):
+    """As it was given, with its picture; replaced as a whole, and let go of again."""
+    directory.add(consumer)
+    assert directory.appearance(consumer.id) is None
+    first = VisibleSignature(
+        2, 1.5, 2, 100, 50, text="Semnat: {signer} ș", picture=Picture(1, 2, 3, True, b"\xff\0", b"m")
+    )
+    for appearance in (first, VisibleSignature(field="Câmp"), None):
+        assert directory.show("registru", appearance) is True
+        assert directory.appearance(consumer.id) == appearance
+    assert directory.show("nobody", first) is False
+    assert directory.appearance(ConsumerId("2")) is None
 
 
 def test_a_consumer_is_found_as_it_was_added(directory, consumer):

@@ -381,3 +381,33 @@ def test_reading_does_not_disturb_writing(store, put):
         stop.set()
         thread.join(10)
     assert Path(store._folder).is_dir()
+
+
+# ------------------------------------------------------------------ room
+
+
+def test_room_is_what_the_disk_has_beyond_what_is_to_stay_free(store, folder, monkeypatch):
+    """Asked of the nearest folder that is there: the store's own is made when it is first needed."""
+    asked = []
+
+    def statvfs(path):
+        asked.append(path)
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, "none")
+        return os.statvfs_result((4096, 4096, 1000, 900, 100, 0, 0, 0, 0, 255))
+
+    monkeypatch.setattr(files.os, "statvfs", statvfs)
+    assert store.has_room(4096 * 100, 0)
+    assert not store.has_room(4096 * 100, 1)
+    assert store.has_room(4096 * 40, 4096 * 60)
+    assert asked[:3] == [folder, folder.parent, folder.parent.parent]
+
+
+def test_a_disk_that_cannot_be_asked_has_room(store, monkeypatch):
+    """Writing will tell."""
+
+    def statvfs(_path):
+        raise PermissionError
+
+    monkeypatch.setattr(files.os, "statvfs", statvfs)
+    assert store.has_room(10**18, 0)
