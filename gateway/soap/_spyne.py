@@ -98,6 +98,9 @@ if TYPE_CHECKING:  # Spyne has no types; these say as much about it as this room
         def set_app(self, value: Any) -> None:
             """Learn the application."""
 
+        def to_parent(self, ctx: Any, cls: Any, inst: Any, parent: Any, ns: str, name: str) -> None:
+            """Write a value of a type as a child of an element."""
+
     def rpc(*_parameters: Any, **_options: Any) -> Callable[[_Function], _Function]:
         """Declare an operation by the types of its parameters and of its answer."""
 

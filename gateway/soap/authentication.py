@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -12,6 +13,9 @@ from gateway.asn1.x509 import issuer_text, serial_text
 from gateway.domain.parties import Consumer
 from gateway.errors import AddressNotAllowed, UnknownConsumer
 from gateway.storage.api import ConsumerDirectory
+
+_CERTIFICATES = 256
+"""How many callers' certificates are remembered as read."""
 
 CertificateOf = Callable[[dict[str, Any]], bytes | None]
 """The client certificate (DER) of a WSGI environment, as the listener that built it vouches for it; None without."""
@@ -23,6 +27,8 @@ class Authenticator:
     def __init__(self, consumers: ConsumerDirectory, certificate_of: CertificateOf) -> None:
         self._consumers = consumers
         self._certificate_of = certificate_of
+        # What a certificate says of itself does not change; who is known and enabled is asked at every call.
+        self._names_of = lru_cache(_CERTIFICATES)(_names)
 
     def consumer_of(self, environ: dict[str, Any]) -> Consumer:
         """
@@ -42,8 +48,7 @@ class Authenticator:
         if not der:
             raise UnknownConsumer(None)
         try:
-            certificate = x509.load_der_x509_certificate(der)
-            issuer, serial = issuer_text(certificate), serial_text(certificate.serial_number)
+            issuer, serial = self._names_of(der)
         except ValueError:
             raise UnknownConsumer(None) from None
         consumer = self._consumers.find(issuer, serial)
@@ -53,6 +58,12 @@ class Authenticator:
         if consumer is None or not consumer.enabled:
             raise UnknownConsumer(serial)
         return consumer
+
+
+def _names(der: bytes) -> tuple[str, str]:
+    """Issuer and serial of a certificate. Raises ``ValueError``."""
+    certificate = x509.load_der_x509_certificate(der)
+    return issuer_text(certificate), serial_text(certificate.serial_number)
 
 
 def _allowed(address: str, networks: Sequence[str]) -> bool:

@@ -11,6 +11,7 @@ from gateway.domain.contents import StoredContent
 from gateway.errors import InvalidRequest
 from gateway.soap.deposits import Deposits
 
+_NOT_BASE64 = "is not valid base64: letters, digits, + and /, filled up with = to a multiple of four"
 _WHITE_SPACE = b" \t\r\n"
 _ENCODED_AT_ONCE = 48 * 1024  # a multiple of three: padding only at the end
 
@@ -86,7 +87,7 @@ class BinaryReader:
         try:
             decoded = self._decoder.feed(text)
         except ValueError:
-            raise InvalidRequest(self._field, "is not valid base64") from None
+            raise InvalidRequest(self._field, _NOT_BASE64) from None
         self._length += len(decoded)
         if self._length > self._limit:
             raise InvalidRequest(self._field, f"is larger than {self._limit} bytes")
@@ -97,7 +98,7 @@ class BinaryReader:
         try:
             self._decoder.finish()
         except ValueError:
-            raise InvalidRequest(self._field, "is not valid base64") from None
+            raise InvalidRequest(self._field, _NOT_BASE64) from None
         if self._small is not None:
             return bytes(self._small)
         return TooLargeForHash() if self._hash_only else self._deposits.commit()

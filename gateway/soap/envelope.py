@@ -8,19 +8,22 @@ first thing that is wrong with it, and the rest of it is not looked at.
 
 from __future__ import annotations
 
-import codecs
-import re
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from lxml import etree
 
+from gateway.soap.batches import Batch, BatchCutter
 from gateway.soap.contract import ACTION_PREFIX, NAMESPACE
 from gateway.soap.deposits import Deposits
+from gateway.soap.encodings import as_utf8
 from gateway.soap.faults import ENVELOPE_NAMESPACE, MessageRefused, SoapCode
 from gateway.soap.limits import SoapLimits
-from gateway.soap.members import BodyReader, ReadMessage
+from gateway.soap.malformed import not_well_formed
+from gateway.soap.members import XSI_NAMESPACE, BodyReader, ReadMessage
 from gateway.soap.shapes import Shape
 
 _ACTION_HEADER = ("http://schemas.microsoft.com/ws/2005/05/addressing/none", "Action")
@@ -29,20 +32,19 @@ _ACTION_HEADER = ("http://schemas.microsoft.com/ws/2005/05/addressing/none", "Ac
 _ACTOR_NEXT = "http://schemas.xmlsoap.org/soap/actor/next"
 _MUST_UNDERSTAND = f"{{{ENVELOPE_NAMESPACE}}}mustUnderstand"
 _ACTOR = f"{{{ENVELOPE_NAMESPACE}}}actor"
-_DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""")
-_SNIFFED = 256
+_WHOLE = 512 * 1024
+"""Messages up to this size are looked at as a whole before they are parsed: a thousand hashes with their names."""
 _PIECES, _PIECES_OF_ELEMENT, _CHARACTERS_OF_PIECE = 10_000.0, 4, 8
-_UTF8 = {"utf-8", "utf8"}
-_UTF16 = {"utf-16", "utf16", "utf-16le", "utf-16be"}
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingRules:
-    """What a message is read by; the same for all calls."""
+    """What a message is read by; the same for all calls. Without *cutter*, every element is looked at by itself."""
 
     operations: Mapping[str, Shape]
     limits: SoapLimits
     strict: bool
+    cutter: BatchCutter | None = None
 
 
 def read_envelope(
@@ -72,14 +74,16 @@ def read_envelope(
     """
     target = Target(action or None, rules, deposits, named)
     try:
-        return parse_into(target, pieces, charset)
+        return parse_into(target, pieces, charset, rules.cutter)
     finally:
         target.let_go()
 
 
-def parse_into(target: Target, pieces: Iterable[bytes], charset: str | None) -> ReadMessage:
+def parse_into(
+    target: Target, pieces: Iterable[bytes], charset: str | None, cutter: BatchCutter | None = None
+) -> ReadMessage:
     """
-    Drive *target* by a message that arrives in *pieces*; what it read.
+    Drive *target* by a message that arrives in *pieces*; what it read. *cutter* finds what need not be parsed.
 
     Raises:
         MessageRefused: the message is not well-formed, empty or without a Body; or whatever *target* refuses.
@@ -95,19 +99,26 @@ def parse_into(target: Target, pieces: Iterable[bytes], charset: str | None) -> 
         huge_tree=False,
         recover=False,
     )
-    empty = True
     try:
-        for piece in _as_utf8(pieces, charset):
-            empty = False
-            parser.feed(piece)
-        if empty:
+        text = as_utf8(pieces, charset)
+        beginning, whole = _gathered(text)
+        if not any(beginning):
             raise MessageRefused("The request is empty")
+        cut = cutter.cut(b"".join(beginning)) if cutter is not None and whole else None
+        if cut is None:
+            for piece in chain(beginning, text):
+                parser.feed(piece)
+        else:
+            parser.feed(cut.before)
+            if not target.take(cut.batch):
+                parser.feed(cut.text)
+            parser.feed(cut.after)
         message = parser.close()
     except etree.LxmlError:
-        raise _not_well_formed() from None
+        raise not_well_formed(parser.feed_error_log) from None
     if any(entry.level >= etree.ErrorLevels.ERROR for entry in parser.feed_error_log):
         # The parser goes on after errors of namespaces: it drops an undeclared prefix, and one of two equal attributes.
-        raise _not_well_formed()
+        raise not_well_formed(parser.feed_error_log)
     if not isinstance(message, ReadMessage):
         raise MessageRefused("The SOAP Body is missing or empty")
     return message
@@ -149,9 +160,9 @@ class Target:
         self._elements_left -= 1
         self._pieces_left += _PIECES_OF_ELEMENT
         if self._depth > self._limits.depth:
-            raise MessageRefused("The message is nested too deeply")
+            raise MessageRefused(f"The message is nested deeper than {self._limits.depth} elements")
         if self._elements_left < 0:
-            raise MessageRefused("The message has too many elements")
+            raise MessageRefused(f"The message has more than {self._limits.elements} elements")
         if attributes or nsmap:
             self._bound(attributes, nsmap)
         if nsmap:
@@ -186,6 +197,21 @@ class Target:
             self._scopes.pop()
         self._depth -= 1
 
+    def take(self, batch: Batch) -> bool:
+        """
+        Accept the items of the array that has just begun, if that is where the parser is and they mean what they say.
+
+        They are then as good as parsed, and count as such.
+        """
+        if self._body is None or self._part != "Body" or self._depth + 2 > self._limits.depth:
+            return False
+        if batch.elements > self._elements_left or not self._are(batch.prefixes, NAMESPACE):
+            return False
+        if not self._are(batch.nil_prefixes, XSI_NAMESPACE) or not self._body.take(batch):
+            return False
+        self._elements_left -= batch.elements
+        return True
+
     def close(self) -> ReadMessage | None:
         """What was read. lxml asks after an error too, where what is raised here would hide it."""
         return self._body.message() if self._body is not None and self._depth == 0 else None
@@ -199,7 +225,7 @@ class Target:
         """
         self._pieces_left += size / _CHARACTERS_OF_PIECE - 1
         if self._pieces_left < 0:
-            raise MessageRefused("The message's text comes in too many pieces")
+            raise MessageRefused("The message's text is cut up by too many comments or character references")
 
     def let_go(self) -> None:
         """Parser and target refer to each other; what was read shall not wait for the garbage collector."""
@@ -218,21 +244,27 @@ class Target:
         shape = self._rules.operations.get(name)
         if shape is None or namespace != NAMESPACE:
             known = ", ".join(self._rules.operations)
-            raise MessageRefused(f"Unknown operation; the operations of namespace {NAMESPACE} are {known}")
+            raise MessageRefused(
+                f"Unknown operation, or of another namespace; the operations of namespace {NAMESPACE} are {known}"
+            )
         if self._action is None and self._rules.strict:
-            raise MessageRefused("The SOAPAction header is missing")
+            raise MessageRefused(f'The SOAPAction header is missing; it must be "{ACTION_PREFIX}{name}"')
         if self._action is not None and self._action != ACTION_PREFIX + name:
-            raise MessageRefused("The SOAPAction header names another operation than the message")
+            right = f'it must be "{ACTION_PREFIX}{name}"'
+            raise MessageRefused(f"The SOAPAction header names another operation than the message; {right}")
         self._named(name)
         self._body = BodyReader(shape, self._deposits, self._limits, strict=self._rules.strict)
 
     def _bound(self, attributes: Mapping[str, str], nsmap: Mapping[str, str]) -> None:
         if len(attributes) > self._limits.attributes or len(nsmap) > self._limits.attributes:
-            raise MessageRefused("An element has too many attributes")
+            raise MessageRefused(f"An element has more than {self._limits.attributes} attributes or declarations")
         size = sum(len(name) + len(value) for name, value in attributes.items())
         size += sum(len(prefix or "") + len(uri or "") for prefix, uri in nsmap.items())
         if size > self._limits.attribute_chars:
-            raise MessageRefused("An element's attributes are too long")
+            raise MessageRefused(f"An element's attributes have more than {self._limits.attribute_chars} characters")
+
+    def _are(self, prefixes: Iterable[str], namespace: str) -> bool:
+        return all(self._namespace_of(prefix) == namespace for prefix in prefixes)
 
     def _namespace_of(self, prefix: str) -> str | None:
         for _, declared in reversed(self._scopes):
@@ -243,8 +275,19 @@ class Target:
         return None
 
 
-def _not_well_formed() -> MessageRefused:
-    return MessageRefused("The request is not well-formed XML with namespaces")
+# lxml asks each time how many parameters this takes, and composing the answer costs as much as a small message.
+vars(Target)["start"].__signature__ = inspect.signature(Target.start)
+
+
+def _gathered(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
+    """The beginning of a message, and whether that is all of it."""
+    beginning, size = [], 0
+    for piece in pieces:
+        beginning.append(piece)
+        size += len(piece)
+        if size > _WHOLE:
+            return beginning, False
+    return beginning, True
 
 
 def _split(tag: str) -> tuple[str, str]:
@@ -259,8 +302,10 @@ def _check_root(namespace: str, name: str) -> None:
     if (namespace, name) == (ENVELOPE_NAMESPACE, "Envelope"):
         return
     if name == "Envelope":
-        raise MessageRefused("Only SOAP 1.1 is spoken here", SoapCode.VERSION_MISMATCH)
-    raise MessageRefused("The request is not a SOAP 1.1 envelope")
+        raise MessageRefused(
+            f"Only SOAP 1.1 is spoken here, whose namespace is {ENVELOPE_NAMESPACE}", SoapCode.VERSION_MISMATCH
+        )
+    raise MessageRefused(f"The request is not a SOAP 1.1 envelope: Envelope of namespace {ENVELOPE_NAMESPACE}")
 
 
 def _check_header(namespace: str, name: str, attributes: Mapping[str, str]) -> None:
@@ -268,49 +313,6 @@ def _check_header(namespace: str, name: str, attributes: Mapping[str, str]) -> N
     mandatory = attributes.get(_MUST_UNDERSTAND, "0").strip() not in ("0", "false")
     for_us = attributes.get(_ACTOR, "").strip() in ("", _ACTOR_NEXT)
     if mandatory and for_us and (namespace, name) != _ACTION_HEADER:
-        raise MessageRefused(f"The header {name[:64]} is not understood here", SoapCode.MUST_UNDERSTAND)
-
-
-def _as_utf8(pieces: Iterable[bytes], charset: str | None) -> Iterator[bytes]:
-    """
-    The same text in UTF-8, whatever the XML declaration says.
-
-    A byte order mark decides, then the header, then the declaration (RFC 7303 § 3). The parser is told the encoding,
-    so that a declaration inside the text cannot make it read the text otherwise than we did.
-    """
-    rest = iter(pieces)
-    beginning = b""
-    for piece in rest:
-        beginning += piece
-        if len(beginning) >= _SNIFFED:
-            break
-    encoding = _encoding(beginning, charset)
-    if not beginning:
-        return
-    if encoding == "utf-8":
-        yield beginning.removeprefix(codecs.BOM_UTF8)
-        yield from rest
-        return
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        yield decoder.decode(beginning).removeprefix("\ufeff").encode()
-        for piece in rest:
-            yield decoder.decode(piece).encode()
-        yield decoder.decode(b"", final=True).encode()
-    except UnicodeError:
-        raise MessageRefused("The request is not valid UTF-16") from None
-
-
-def _encoding(beginning: bytes, charset: str | None) -> str:
-    """The codec of the text: UTF-8 or one of the two UTF-16 (Basic Profile 1.1, R1012)."""
-    if beginning.startswith((codecs.BOM_UTF16_LE, b"<\0")):
-        return "utf-16-le"
-    if beginning.startswith((codecs.BOM_UTF16_BE, b"\0<")):
-        return "utf-16-be"
-    declared = _DECLARED.match(beginning.removeprefix(codecs.BOM_UTF8))
-    stated = charset if charset is not None else (declared.group(1).decode() if declared else "utf-8")
-    if stated.lower() in _UTF8:
-        return "utf-8"
-    if stated.lower() in _UTF16:
-        return "utf-16-be" if stated.lower().endswith("be") else "utf-16-le"
-    raise MessageRefused("The request must be in UTF-8 or UTF-16")
+        raise MessageRefused(
+            f"The header {name[:64]} must be understood, and is not known here; leave it out", SoapCode.MUST_UNDERSTAND
+        )

@@ -19,6 +19,7 @@ from typing import Any
 from lxml import etree
 
 from gateway.errors import InvalidRequest
+from gateway.soap.batches import Batch
 from gateway.soap.binary import Binary, BinaryReader
 from gateway.soap.contract import NAMESPACE
 from gateway.soap.deposits import Deposits
@@ -28,6 +29,7 @@ from gateway.soap.shapes import Kind, Shape
 XSI_NAMESPACE = "http://www.w3.org/2001/XMLSchema-instance"
 XSD_NAMESPACE = "http://www.w3.org/2001/XMLSchema"
 _ENCODING_NAMESPACE = "http://schemas.xmlsoap.org/soap/encoding/"
+_XOP_NAMESPACE = "http://www.w3.org/2004/08/xop/include"
 _NIL = f"{{{XSI_NAMESPACE}}}nil"
 _TYPE = f"{{{XSI_NAMESPACE}}}type"
 _HARMLESS = {
@@ -38,6 +40,7 @@ _HARMLESS = {
 _BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _XML_SPACE = " \t\r\n"
+_NIL_AND_FULL = "is nil (xsi:nil) and must be empty"
 _HASH_MEMBERS = {("VerificationContent", "Content")}
 """Binary members that hold a hash or nothing: a document there has no meaning."""
 
@@ -47,11 +50,11 @@ PrefixOf = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True)
 class ReadMessage:
-    """The body's one element, cleaned, and the bytes that its references stand for."""
+    """The body's one element, cleaned, and what its references stand for: bytes, or the items of an array."""
 
     operation: str
     body: Any
-    binaries: Mapping[str, Binary]
+    values: Mapping[str, Binary | Batch]
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ class BodyReader:
         self._limits = limits
         self._strict = strict
         self._token = secrets.token_hex(16)
-        self._binaries: dict[str, Binary] = {}
+        self._values: dict[str, Binary | Batch] = {}
         self._text_left = limits.text
         self._skipped = 0
         self._root = etree.Element(f"{{{NAMESPACE}}}{operation.name}")
@@ -97,9 +100,15 @@ class BodyReader:
             return
         parent = self._levels[-1]
         if not parent.shape.has_members:
-            raise InvalidRequest(parent.path, "must hold a value and no elements")
+            mtom = namespace == _XOP_NAMESPACE
+            reason = (
+                "must hold its base64 in place; MTOM is not spoken here"
+                if mtom
+                else "must hold a value and no elements"
+            )
+            raise InvalidRequest(parent.path, reason)
         if parent.nil:
-            raise InvalidRequest(_name(parent), "is nil and must be empty")
+            raise InvalidRequest(_name(parent), _NIL_AND_FULL)
         shape = parent.shape.members.get(name)
         if shape is None or namespace != NAMESPACE:
             self._unknown(parent, namespace, name, known=shape is not None)
@@ -128,14 +137,16 @@ class BodyReader:
         level = self._levels[-1]
         if level.nil or level.shape.has_members:
             if text.strip(_XML_SPACE):
-                reason = "is nil and must be empty" if level.nil else "must hold elements and no text"
+                reason = _NIL_AND_FULL if level.nil else "must hold elements and no text"
                 raise InvalidRequest(_name(level), reason)
         elif level.binary is not None:
             level.binary.feed(text)
         else:
             self._text_left -= len(text)
             if self._text_left < 0:
-                raise InvalidRequest(level.path, "is too long, or the texts of this request together are")
+                raise InvalidRequest(
+                    level.path, f"is too long: the texts of a request have at most {self._limits.text} characters"
+                )
             level.text.append(text)
 
     def end(self) -> None:
@@ -153,13 +164,31 @@ class BodyReader:
         else:
             level.element.text = _value(level.path, level.shape, "".join(level.text))
 
+    def take(self, batch: Batch) -> bool:
+        """
+        Accept all items of the array that has just begun; False where each has to come by itself.
+
+        That they are not too many, and none of them too large, is the batch's own promise.
+        """
+        if self._skipped or not self._levels:
+            return False
+        level = self._levels[-1]
+        if level.nil or level.items or level.shape.members.get(batch.item.name) is not batch.item:
+            return False
+        if batch.characters > self._text_left:
+            return False
+        level.items = batch.length
+        self._text_left -= batch.characters
+        level.element.text = self._refer(batch)
+        return True
+
     def message(self) -> ReadMessage:
         """What was read; once the operation's element has ended."""
-        return ReadMessage(self._operation.name, self._root, self._binaries)
+        return ReadMessage(self._operation.name, self._root, self._values)
 
-    def _refer(self, binary: Binary) -> str:
-        reference = f"{self._token}-{len(self._binaries)}"
-        self._binaries[reference] = binary
+    def _refer(self, value: Binary | Batch) -> str:
+        reference = f"{self._token}-{len(self._values)}"
+        self._values[reference] = value
         return reference
 
     def _unknown(self, parent: Level, namespace: str, name: str, *, known: bool) -> None:
@@ -201,7 +230,7 @@ class BodyReader:
             elif name == "href":
                 raise InvalidRequest(path or shape.name, "is a reference (href); values are sent in place")
             elif self._strict and name not in _HARMLESS:
-                raise InvalidRequest(path or shape.name, "has an unknown attribute")
+                raise InvalidRequest(path or shape.name, f"has the unknown attribute {_local(name)[:64]}")
         if nil and not shape.nillable:
             raise InvalidRequest(path, "must not be nil")
         return nil
@@ -211,11 +240,12 @@ class BodyReader:
         prefix, _, local = value.strip(_XML_SPACE).rpartition(":")
         namespace = namespace_of(prefix)
         plain = shape.kind in (Kind.TEXT, Kind.BINARY, Kind.BOOLEAN, Kind.INTEGER)
-        if namespace == (XSD_NAMESPACE if plain else NAMESPACE) and local == shape.type_name:
+        expected = XSD_NAMESPACE if plain else NAMESPACE
+        if namespace == expected and local == shape.type_name:
             return
         if not self._strict and not shape.has_members and namespace in (XSD_NAMESPACE, _ENCODING_NAMESPACE):
             return
-        raise InvalidRequest(path, f"states another xsi:type than {shape.type_name}")
+        raise InvalidRequest(path, f"states another xsi:type than {shape.type_name} of {expected}")
 
     def _complete(self, level: Level) -> None:
         for member in level.shape.members.values():
@@ -239,6 +269,10 @@ def _value(path: str, shape: Shape, text: str) -> str:
     if shape.kind is Kind.ENUMERATION and text not in shape.values:
         raise InvalidRequest(path, f"must be one of {', '.join(shape.values)}")
     return text
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
 
 
 def _below(path: str, name: str) -> str:

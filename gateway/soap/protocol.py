@@ -13,6 +13,7 @@ from lxml import etree
 
 from gateway.soap._spyne import Application, ByteArray, DateTime, EnumBase, MethodContext, ServerBase, Soap11, Unicode
 from gateway.soap.answers import StreamedAnswer
+from gateway.soap.batches import Batch, BatchCutter
 from gateway.soap.calls import Call
 from gateway.soap.contract import NAMESPACE, NIL
 from gateway.soap.envelope import ReadingRules, read_envelope
@@ -22,8 +23,13 @@ from gateway.soap.members import XSI_NAMESPACE
 from gateway.soap.service import MSignService
 from gateway.soap.shapes import Kind, Shape, shape_of
 
-_PREFIXES = {"s": ENVELOPE_NAMESPACE, None: NAMESPACE, "i": XSI_NAMESPACE}
+_PREFIXES: dict[Any, str] = {"s": ENVELOPE_NAMESPACE, None: NAMESPACE, "i": XSI_NAMESPACE}
 """As a WCF server writes them; the default one lets the whole body do without prefixes."""
+
+_ENVELOPE, _BODY = f"{{{ENVELOPE_NAMESPACE}}}Envelope", f"{{{ENVELOPE_NAMESPACE}}}Body"
+_LET_GO = dict.fromkeys(
+    ("udc", "in_document", "in_body_doc", "in_object", "out_object", "out_document", "out_body_doc", "out_string")
+)
 
 _NIL = f"{{{XSI_NAMESPACE}}}nil"
 
@@ -47,7 +53,9 @@ class HardenedSoap11(Soap11):
         """Once the application is complete, its operations are what is read; Spyne's constructor comes without one."""
         super().set_app(value)
         if value is not None:
-            self._rules = ReadingRules(operations_of(value), self._limits, self._strict)
+            operations = operations_of(value)
+            cutter = BatchCutter(operations, self._limits)
+            self._rules = ReadingRules(operations, self._limits, self._strict, cutter)
 
     def create_in_document(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ARG002 - Spyne's signature
         """Read the call's body into the small tree."""
@@ -67,6 +75,21 @@ class HardenedSoap11(Soap11):
         """Name the operation; the envelope's rules were kept while reading."""
         ctx.in_body_doc = ctx.in_document
         ctx.method_request_string = ctx.in_document.tag
+
+    def deserialize(self, ctx: Any, message: Any) -> None:
+        """The operation's parameters; no contract of ours has headers."""
+        del message
+        ctx.in_object = self.complex_from_element(ctx, ctx.descriptor.in_message, ctx.in_body_doc)
+
+    def serialize(self, ctx: Any, message: Any) -> None:
+        """The answer's document: an envelope, the operation's element, and in it the one result."""
+        del message
+        wrapper = ctx.descriptor.out_message
+        ((name, type_),) = wrapper.get_flat_type_info(wrapper).items()
+        ctx.out_document = etree.Element(_ENVELOPE, nsmap=_PREFIXES)
+        body = etree.SubElement(ctx.out_document, _BODY)
+        element = etree.SubElement(body, f"{{{NAMESPACE}}}{wrapper.get_type_name()}")
+        self.to_parent(ctx, type_, ctx.out_object[0], element, NAMESPACE, name)
 
     def create_out_string(self, ctx: Any, charset: str | None = None) -> None:  # noqa: ARG002 - the same
         """The answer, its binary members still to be produced."""
@@ -92,8 +115,11 @@ class HardenedSoap11(Soap11):
             values[name] = None if _NIL in child.attrib else read(ctx, type_, child)
         return made
 
-    def array_from_element(self, ctx: Any, cls: Any, element: Any) -> list[Any]:
+    def array_from_element(self, ctx: Any, cls: Any, element: Any) -> list[Any] | Batch:
         """The items of an array; a nil one is None."""
+        if element.text:
+            batch: Batch = ctx.udc.message.values[element.text]
+            return batch
         (item,) = cls.get_flat_type_info(cls).values()
         return [None if _NIL in child.attrib else self.complex_from_element(ctx, item, child) for child in element]
 
@@ -104,7 +130,7 @@ class HardenedSoap11(Soap11):
 
     def binary_from_element(self, ctx: Any, _cls: Any, element: Any) -> Any:
         """The decoded bytes that an element refers to."""
-        return ctx.udc.message.binaries[element.text]
+        return ctx.udc.message.values[element.text]
 
     def value_from_element(self, ctx: Any, cls: Any, element: Any) -> str:
         """A value of an enumeration as its text, instead of an object of Spyne's; the reader has checked it."""
@@ -173,8 +199,7 @@ class SoapServer(ServerBase):  # type: ignore[misc] # Spyne has no types
         finally:
             # Spyne's contexts refer to themselves; what the call held shall not wait for the garbage collector.
             for context in contexts:
-                context.udc = context.in_document = context.in_body_doc = context.in_object = None
-                context.out_object = context.out_document = context.out_body_doc = context.out_string = None
+                vars(context).update(_LET_GO)
 
     def _answer(self, ctx: Any) -> bytes | StreamedAnswer:
         self.get_in_object(ctx)

@@ -79,7 +79,9 @@ def contract_response(contract: PublishedContract, location: str, query: str) ->
     if not query:
         return Response.plain("200 OK", f"MSign signing service, SOAP 1.1. Contract: {location}?wsdl")
     document = contract.document(query)
-    return Response.plain("404 Not Found") if document is None else Response.xml("200 OK", document)
+    if document is None:
+        return Response.plain("404 Not Found", "The contract is at ?wsdl, ?singleWsdl and ?xsd=xsd0")
+    return Response.xml("200 OK", document)
 
 
 def _check(location: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -23,6 +23,7 @@ from gateway.messages.api import Catalog
 from gateway.operations.get_sign_response import SignResponse as StandingRequest
 from gateway.operations.get_sign_response import parse_language
 from gateway.operations.post_sign_request import PostedContent, PostedExpectedSigner, PostedRequest
+from gateway.soap.batches import Batch
 from gateway.soap.binary import TooLargeForHash
 from gateway.soap.contract import (
     NIL,
@@ -44,17 +45,12 @@ def posted_request(request: SignRequest | None) -> PostedRequest:
     """A SignRequest as it came. Raises ``InvalidRequest`` for what the operation could not even be asked."""
     if request is None:
         raise InvalidRequest("request", "is required")
+    contents, correlation_ids, multiple, names = _columns(
+        request.Contents, "Content", "CorrelationID", "MultipleSignatures", "Name"
+    )
     return PostedRequest(
         content_type=ContentType(request.ContentType),
-        contents=tuple(
-            PostedContent(
-                content=content.Content,
-                correlation_id=content.CorrelationID,
-                multiple_signatures=bool(content.MultipleSignatures),
-                name=content.Name,
-            )
-            for content in _present(request.Contents)
-        ),
+        contents=tuple(map(PostedContent, contents, correlation_ids, map(bool, multiple), names)),
         short_description=request.ShortContentDescription,
         description=request.ContentDescription,
         signature_reason=request.SignatureReason,
@@ -68,15 +64,16 @@ def verification_request(request: VerificationRequest | None) -> DomainVerificat
         raise InvalidRequest("request", "is required")
     content_type = ContentType(request.SignedContentType)
     language = parse_language("Language", request.Language)
+    columns = _columns(request.Contents, "CorrelationID", "Signature", "Content")
     return DomainVerificationRequest(
         content_type=content_type,
         contents=tuple(
             DomainVerificationContent(
-                correlation_id=content.CorrelationID,
-                signature=_signature(index, content.Signature),
-                content=_original_hash(index, content.Content, content_type),
+                correlation_id=correlation_id,
+                signature=_signature(index, signature),
+                content=_original_hash(index, content, content_type),
             )
-            for index, content in enumerate(_present(request.Contents))
+            for index, (correlation_id, signature, content) in enumerate(zip(*columns, strict=True))
         ),
         language=language,
     )
@@ -117,13 +114,15 @@ def verification_response(
 _STATUS = {status: status.value for status in SignStatus}
 
 
-def _present(contents: Any) -> list[Any]:
-    """The items of Contents; absent, nil and empty are the same, and a nil item is none."""
+def _columns(contents: Any, *names: str) -> Iterable[Iterable[Any]]:
+    """Each of the members *names* of Contents; absent, nil and empty are the same, and a nil item is none."""
+    if isinstance(contents, Batch):
+        return [contents.columns[name] for name in names]
     items = list(contents or ())
     for index, item in enumerate(items):
         if item is None:
             raise InvalidRequest(f"Contents[{index}]", "must not be nil")
-    return items
+    return [[getattr(item, name) for item in items] for name in names]
 
 
 def _expected_signer(signer: Any) -> PostedExpectedSigner | None:

@@ -100,7 +100,10 @@ def test_a_later_content_that_is_bad_takes_the_earlier_ones_with_it(door):
         "<SignContent><Content>!</Content></SignContent></Contents></request></PostSignRequest>"
     )
     answer = door.call(message)
-    assert answer.reason == "Contents[3].Content: is not valid base64"
+    assert (
+        answer.reason
+        == "Contents[3].Content: is not valid base64: letters, digits, + and /, filled up with = to a multiple of four"
+    )
     assert door.contents.names() == []
 
 

@@ -104,6 +104,8 @@ def test_every_call_has_one_record_with_ids_and_counts_only(door):
         door.call(b"<", certificate=None)
     request_id = next(iter(door.operations.requests))
     assert request_id.encode() in posted.body
+    assert request_id not in repr(records), "an id opens its page"
+    assert [record["request"] for record in records[:2]] == [request_id[:8]] * 2
     common = {"event", "log_level", "reference", "ms", "operation", "bytes"}
     assert [set(record) - common for record in records] == [
         {"consumer", "contents", "content_type", "request"},

@@ -415,7 +415,10 @@ def test_a_document_past_its_limit_is_refused_while_it_arrives(make_door):
             wrong_order(),
             f"ContentType: is out of order; the order is {', '.join(MEMBERS)}",
         ),
-        (post_message(content="!"), "Contents[0].Content: is not valid base64"),
+        (
+            post_message(content="!"),
+            "Contents[0].Content: is not valid base64: letters, digits, + and /, filled up with = to a multiple of four",
+        ),
         (post_message(content_type="Doc"), "ContentType: must be one of Hash, Pdf"),
         (
             post_message(more="<MultipleSignatures>maybe</MultipleSignatures>"),

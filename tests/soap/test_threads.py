@@ -26,7 +26,7 @@ def test_eight_threads_mix_good_and_bad(door):
             return base64.b64decode(etree.fromstring(answer.body).findtext(f".//{N}Signature")) == document
         if kind == 1:
             return door.call(post_message(content=base64.b64encode(os.urandom(40_000)).decode() + "!")).reason == (
-                "Contents[0].Content: is not valid base64"
+                "Contents[0].Content: is not valid base64: letters, digits, + and /, filled up with = to a multiple of four"
             )
         if kind == 2:
             extra = f"<Unknown{number}/><ContentType>Pdf</ContentType>"
