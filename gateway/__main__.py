@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from gateway import __version__
-from gateway.commands import administration, checking, demonstrating, linting, reference, serving, verifying
+from gateway.commands import administration, augmenting, checking, demonstrating, linting, reference, serving, verifying
 from gateway.commands.common import Exit, errors
 from gateway.errors import ConfigurationError, GatewayError
 
@@ -17,7 +17,8 @@ HELP = """A self-hosted gateway for electronic signatures, wire-compatible with 
 Exit codes: 0 done; 1 the answer is no (a check failed, a demo line is wrong); 2 wrong usage or configuration, or
 something that must be installed is missing.
 
-For developers: gw test [--system] runs every check, gw bench NAME measures.
+For developers: gw test [--system] [--all-clients] runs every check, gw bench NAME measures, gw fuzz NAME looks for
+trouble.
 """
 
 
@@ -36,6 +37,7 @@ def build() -> App:
         checking.check,
         reference.settings,
         verifying.verify,
+        augmenting.augment,
         linting.lint,
         administration.persons,
         administration.maintain,

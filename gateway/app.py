@@ -1,5 +1,5 @@
 """
-Settings in, rooms wired, WSGI applications out: the only place that chooses implementations.
+Settings in, rooms wired: the only place that chooses implementations. ``doors`` puts them behind addresses.
 
 Build a ``House`` in each process, after the fork: nothing here opens a socket, a connection or a key before it is used,
 and what is kept warm belongs to the house.
@@ -10,41 +10,46 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO
 
 from sqlalchemy import Engine
-from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from gateway.asn1.names import dotnet_subject
 from gateway.asn1.x509 import read_certificate
 from gateway.domain.contents import ContentType
+from gateway.domain.messages import Language, MessageKey
 from gateway.domain.policy import POLICIES
+from gateway.domain.verdicts import Trust
+from gateway.domain.verification import DetachedContent, FileFormat, VerificationResult, format_of
 from gateway.errors import ConfigurationError
-from gateway.formats.api import SignatureEngine
+from gateway.formats.api import SignatureEngine, SignatureReader
+from gateway.formats.asic.reader import AsicReader
+from gateway.formats.pades.augmenting import PadesAugmenter
 from gateway.formats.pades.engine import PadesEngine
+from gateway.formats.pades.reader import PadesReader
+from gateway.formats.xades.augmenting import XadesAugmenter
 from gateway.formats.xades.engine import XadesEngine
+from gateway.formats.xades.reader import XadesReader
 from gateway.instruments.hosted_key import HostedKey
 from gateway.instruments.registry import InstrumentRegistry
 from gateway.keys.api import KeyStore
 from gateway.keys.files import FileKeyStore
 from gateway.keys.pkcs11 import Pkcs11KeyStore
 from gateway.messages.catalog import load_catalog
+from gateway.operations.augment import Augment
 from gateway.operations.completion import Completion
 from gateway.operations.get_sign_response import GetSignResponse
 from gateway.operations.maintenance import Maintenance
 from gateway.operations.post_sign_request import PostSignRequest, RequestLimits
 from gateway.operations.sign import Signing
+from gateway.operations.verification_jobs import VerificationJobs
 from gateway.operations.verify_signatures import VerifySignatures
-from gateway.pages.application import build_pages_wsgi
+from gateway.reports.api import facts_of
+from gateway.reports.sealing import XadesSeal
 from gateway.settings import Environment, Settings, read_secret
-from gateway.soap.application import build_soap_wsgi
-from gateway.soap.faults import FaultCodeForm
-from gateway.soap.limits import SoapLimits
-from gateway.soap.published import contract_wsgi
 from gateway.storage.database import open_database
 from gateway.storage.files import FileContentStore
 from gateway.storage.sql import (
@@ -54,17 +59,26 @@ from gateway.storage.sql import (
     SqlConsumerDirectory,
     SqlRequestStore,
     SqlSignerKeyStore,
+    SqlVerificationJobStore,
 )
 from gateway.timestamps.client import HttpTimeStamping
+from gateway.timestamps.pool import PoolMember, TimeStampingPool
 from gateway.timestamps.tokens import Rfc3161Reader
-from gateway.trust.anchors import load_anchors
+from gateway.trust.anchors import TrustAnchors, load_anchors
 from gateway.trust.api import Purpose
+from gateway.trust.evidence import FetchedEvidence
 from gateway.trust.fetching import HttpFetcher
 from gateway.trust.judge import PathJudge
+from gateway.trust.list_signature import LIST_LIMIT
+from gateway.trust.list_store import ListStore
+from gateway.trust.lists import FolderOfLists, ListReader, ListRefresher, ListSource, ReadLists, pinned_sources
 from gateway.trust.strength import key_strength
 
 WsgiApplication = Callable[[dict[str, Any], Any], Any]
 _THROTTLE_WINDOW = timedelta(minutes=10)
+_LIST_FETCH_TIMEOUT = timedelta(minutes=1)
+_SECONDS_EACH, _SECONDS_ALL = 30.0, 240.0
+"""Of one content, and of all contents of one verification call; consumers' clients wait minutes, not longer."""
 
 
 def utc_now() -> datetime:
@@ -145,32 +159,111 @@ class House:
     @cached_property
     def judge(self) -> PathJudge:
         """Why a certificate is believed. Raises ``ConfigurationError``."""
+        # A sandbox revokes and looks at once; elsewhere a fetched response may serve for a while.
+        if self.settings.environment is Environment.SANDBOX:
+            return self._judge_with(self._fetcher())
+        return PathJudge(self._anchors, self._fetcher(), lists=self._lists)
+
+    def _judge_with(self, fetcher: HttpFetcher | None) -> PathJudge:
+        """One that uses no answer twice."""
+        never = timedelta(0)
+        return PathJudge(self._anchors, fetcher, ocsp_reuse=never, crl_reuse=never, lists=self._lists)
+
+    def _fetcher(self) -> HttpFetcher:
         trust = self.settings.trust
-        fetcher = HttpFetcher(
+        return HttpFetcher(
             allowed_hosts=trust.allowed_hosts,
             allow_loopback=trust.allow_loopback,
             timeout=timedelta(seconds=trust.fetch_timeout_s),
         )
-        signers = load_anchors(trust.signer_anchors, plain_number_issuers=trust.plain_number_issuers)
-        anchors = {Purpose.SIGNING: signers, Purpose.TIME_STAMPING: load_anchors(trust.tsa_anchors)}
-        # A sandbox revokes and looks at once; elsewhere a fetched response may serve for a while.
-        if self.settings.environment is Environment.SANDBOX:
-            return PathJudge(anchors, fetcher, ocsp_reuse=timedelta(0), crl_reuse=timedelta(0))
-        return PathJudge(anchors, fetcher)
 
     @cached_property
-    def authority(self) -> HttpTimeStamping:
-        """The time-stamping authority. Raises ``ConfigurationError``."""
+    def _anchors(self) -> Mapping[Purpose, TrustAnchors]:
+        trust = self.settings.trust
+        signers = load_anchors(trust.signer_anchors, plain_number_issuers=trust.plain_number_issuers)
+        return {Purpose.SIGNING: signers, Purpose.TIME_STAMPING: load_anchors(trust.tsa_anchors)}
+
+    @cached_property
+    def _lists(self) -> ReadLists | None:
+        sources = self.list_sources
+        max_age = timedelta(days=self.settings.trust.lists_max_age_days)
+        return ListReader(self._list_store, sources, max_age=max_age).index if sources else None
+
+    @cached_property
+    def list_sources(self) -> tuple[ListSource, ...]:
+        """The trusted lists with pinned signers. Raises ``ConfigurationError``."""
+        trust = self.settings.trust
+        return pinned_sources(
+            (
+                ("lists", trust.lists_url, trust.lists_signers, True),
+                ("national_list", trust.national_list_url, trust.national_list_signers, False),
+            )
+        )
+
+    @property
+    def _list_store(self) -> ListStore:
+        return ListStore(self.settings.trust.lists_folder)
+
+    @cached_property
+    def list_refresher(self) -> ListRefresher | None:
+        """Keeps trusted lists up to date, for maintenance; None without lists. Raises ``ConfigurationError``."""
+        trust = self.settings.trust
+        if not self.list_sources:
+            return None
+        fetcher = HttpFetcher(allow_loopback=trust.allow_loopback, timeout=_LIST_FETCH_TIMEOUT, max_bytes=LIST_LIMIT)
+        mirror = FolderOfLists(trust.lists_mirror) if trust.lists_mirror is not None else None
+        return ListRefresher(
+            self._list_store, self.list_sources, mirror or fetcher, territories=trust.lists_territories
+        )
+
+    @cached_property
+    def authorities(self) -> tuple[HttpTimeStamping, ...]:
+        """The time-stamping authorities, the usual one first. Raises ``ConfigurationError``."""
         stamps = self.settings.timestamps
         if not stamps.url:
             raise ConfigurationError("timestamps.url: is required")
-        return HttpTimeStamping(
-            stamps.name,
-            stamps.url,
-            timeout=timedelta(seconds=stamps.timeout_s),
-            in_flight=stamps.in_flight,
-            nonce=lambda: secrets.randbits(64),
-            reader=self.tokens,
+        return tuple(
+            HttpTimeStamping(
+                one.name,
+                one.url,
+                timeout=timedelta(seconds=stamps.timeout_s),
+                in_flight=stamps.in_flight,
+                nonce=lambda: secrets.randbits(64),
+                reader=self.tokens,
+                accept_certificate=self._why_not_stamp_with,
+                policies=frozenset(one.policies),
+            )
+            for one in stamps.all_authorities()
+        )
+
+    @cached_property
+    def _why_not_stamp_with(self) -> Callable[[bytes, Sequence[bytes]], str | None] | None:
+        """
+        Why a token under a certificate would not be believed, or None: its path and usage, without asking anybody.
+
+        Where no authority is trusted for time-stamps, whatever the configured one gives is taken.
+        """
+        if self.settings.trust.tsa_anchors is None and self._lists is None:
+            return None
+        judge = PathJudge(self._anchors, None, lists=self._lists)
+
+        def why(certificate: bytes, others: Sequence[bytes]) -> str | None:
+            now = utc_now()
+            verdict = judge.judge(certificate, Purpose.TIME_STAMPING, at=now, now=now, others=others)
+            if verdict.trust in (Trust.GOOD, Trust.STATUS_UNKNOWN):
+                return None
+            return f"authority's certificate: {verdict.trust.value}"
+
+        return why
+
+    @cached_property
+    def authority(self) -> TimeStampingPool:
+        """All of them as one. Raises ``ConfigurationError``."""
+        return TimeStampingPool(
+            [
+                PoolMember(one.name, client, one.per_second, one.burst)
+                for one, client in zip(self.settings.timestamps.all_authorities(), self.authorities, strict=True)
+            ]
         )
 
     @cached_property
@@ -208,6 +301,8 @@ class House:
                 lifetime=limits.lifetime,
                 sha1_contents=limits.sha1_contents,
                 moldovan_identifiers=limits.moldovan_identifiers,
+                consumer=limits.of_consumer,
+                inspecting=timedelta(seconds=limits.inspecting_s),
             ),
             utc_now,
             new_id,
@@ -219,20 +314,48 @@ class House:
         return GetSignResponse(self.requests, utc_now)
 
     @cached_property
+    def readers(self) -> Mapping[FileFormat, SignatureReader]:
+        """One per format of files that others made."""
+        return {FileFormat.XADES: XadesReader(), FileFormat.PADES: PadesReader(), FileFormat.ASIC: AsicReader()}
+
+    @cached_property
     def verify_signatures(self) -> VerifySignatures:
         """VerifySignatures."""
-        policy = next(p for p in POLICIES if p.name == self.settings.validation.policy)
+        return self.verification(self.settings.validation.policy)
+
+    def verification(self, policy: str, *, anchored: bool = True) -> VerifySignatures:
+        """
+        VerifySignatures under the policy of that name; not *anchored*, it judges nobody's certificate.
+
+        Raises ``ConfigurationError``.
+        """
+        chosen = next((p for p in POLICIES if p.name == policy), None)
+        if chosen is None:
+            raise ConfigurationError(f"policy: must be one of {', '.join(p.name for p in POLICIES)}")
         return VerifySignatures(
             self.engines,
-            self.judge,
+            self.judge if anchored else None,
             self.tokens,
             self.contents,
-            policy,
+            chosen,
             utc_now,
             describe=dotnet_subject,
             strength=key_strength,
+            readers=self.readers,
             max_contents=self.settings.limits.contents,
+            seconds_each=_SECONDS_EACH,
+            seconds_all=_SECONDS_ALL,
         )
+
+    @cached_property
+    def report_seal(self) -> XadesSeal | None:
+        """What seals XML reports; None where nothing does. Raises ``ConfigurationError``."""
+        reports = self.settings.reports
+        if reports.seal_certificate is None and reports.seal_private_key is None:
+            return None
+        if reports.seal_certificate is None or reports.seal_private_key is None:
+            raise ConfigurationError("reports.seal_certificate, reports.seal_private_key: go together")
+        return XadesSeal(reports.seal_certificate, reports.seal_private_key)
 
     @cached_property
     def signing(self) -> Signing:
@@ -251,50 +374,58 @@ class House:
         )
 
     @cached_property
+    def augment(self) -> Augment:
+        """Makes finished signatures last."""
+        return Augment(
+            self.readers,
+            {FileFormat.XADES: XadesAugmenter(), FileFormat.PADES: PadesAugmenter(new_id)},
+            self.tokens,
+            FetchedEvidence(self._judge_with, self._fetcher()),
+            self.authority,
+            utc_now,
+        )
+
+    @cached_property
+    def verification_jobs(self) -> VerificationJobs:
+        """Verifications that are answered later."""
+        store = SqlVerificationJobStore(self.database)
+        return VerificationJobs(store, self.contents, self.verify_any, self.verification_facts, utc_now, new_id)
+
+    def verify_any(
+        self,
+        file_format: FileFormat | None,
+        signature: BinaryIO,
+        contents: Sequence[DetachedContent],
+        *,
+        as_stated: bool = False,
+        policy: str | None = None,
+    ) -> VerificationResult:
+        """One file of whatever format, under the policy of that name or the usual one."""
+        chosen = file_format or format_of(signature)
+        if chosen is None:
+            return VerificationResult(None, (), MessageKey.UNKNOWN_FORMAT)
+        name = policy or self.settings.validation.policy
+        operation = self._verifications.get(name)
+        if operation is None:
+            operation = self._verifications.setdefault(name, self.verification(name))
+        return operation.verify_file(chosen, signature, contents, as_stated=as_stated)
+
+    @cached_property
+    def _verifications(self) -> dict[str, VerifySignatures]:
+        return {}
+
+    def verification_facts(self, file_id: str | None, result: VerificationResult, language: Language) -> dict[str, Any]:
+        """What programs are told of a file, with its sentence."""
+        return {**facts_of(file_id, result), "message": load_catalog().text(result.message.value, language)}
+
+    @cached_property
+    def verification_throttle(self) -> SqlAddressThrottle:
+        """Slows down one address at the doors where anybody may have signatures verified."""
+        return self._throttle("verification", self.settings.validation.files_per_address)
+
+    @cached_property
     def maintenance(self) -> Maintenance:
         """What time makes due."""
-        return Maintenance(self.requests, self.contents, self.settings.limits.retention, utc_now)
-
-
-def soap_application(settings: Settings, certificate_of: Callable[[dict[str, Any]], bytes | None]) -> WsgiApplication:
-    """The front door for consumers; *certificate_of* finds the connection's client certificate (DER)."""
-    house, limits = House(settings), settings.limits
-    return build_soap_wsgi(
-        post=house.post_sign_request,
-        get=house.get_sign_response,
-        verify=house.verify_signatures,
-        consumers=house.consumers,
-        contents=house.contents,
-        catalog=load_catalog(),
-        certificate_of=certificate_of,
-        location=settings.soap.public_url,
-        limits=SoapLimits.of(contents=limits.contents, document=limits.document_bytes, batch=limits.batch_bytes),
-        strict=settings.soap.strict,
-        fault_codes=FaultCodeForm(settings.soap.fault_codes),
-    )
-
-
-def pages_application(settings: Settings) -> WsgiApplication:
-    """The signer's pages, and beside them the contract for integrators (decision 17)."""
-    house = House(settings)
-    base_path = urlsplit(settings.pages.public_url).path
-
-    def resolve(name: str | None) -> str | None:
-        instrument = house.instruments.resolve(name)
-        return instrument.name if instrument is not None else None
-
-    pages = build_pages_wsgi(
-        signing=house.signing,
-        consumers=house.consumers,
-        arrivals=house.arrivals,
-        contents=house.contents,
-        catalog=load_catalog(),
-        resolve_instrument=resolve,
-        secret_key=settings.pages.secret_key(),
-        base_path=base_path,
-        secure_cookies=settings.pages.secure,
-        test_band=settings.environment is Environment.SANDBOX,
-        time_zone=settings.pages.time_zone,
-        clock=utc_now,
-    )
-    return DispatcherMiddleware(pages, {f"{base_path}MSign.svc": contract_wsgi(settings.soap.public_url)})
+        return Maintenance(
+            self.requests, self.contents, self.settings.limits.retention, utc_now, self.verification_jobs.purge
+        )

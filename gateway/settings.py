@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from sqlalchemy.engine import make_url
 
+from gateway.domain.parties import ConsumerLimits
 from gateway.domain.policy import POLICIES
 from gateway.errors import ConfigurationError
 
@@ -91,14 +92,39 @@ class SoapSettings(_Section):
     )
     workers: int = Field(default=2, ge=1, le=64, description="Worker processes.")
     threads: int = Field(default=8, ge=1, le=256, description="Threads of each worker.")
-    handshake_timeout_s: float = Field(
-        default=10.0, gt=0, description="Seconds that a TLS handshake, or any one read, may take."
-    )
+    handshake_timeout_s: float = Field(default=10.0, gt=0, description="Seconds that a TLS handshake may take.")
     strict: bool = Field(default=False, description="Refuse what WCF would skip: unknown elements and the like.")
     fault_codes: str = Field(
         default="envelope",
         pattern="^(envelope|contract|plain)$",
         description="How fault codes are written: `envelope` (s:Code), `contract` (own namespace) or `plain`.",
+    )
+
+
+class ConnectionSettings(_Section):
+    """What every listener bears from its peers."""
+
+    head_s: float = Field(
+        default=20.0, gt=0, description="Seconds for a request's head and the first 64 KiB of its body."
+    )
+    idle_s: float = Field(default=15.0, gt=0, description="Seconds that a connection is kept for its next request.")
+    stalled_s: float = Field(
+        default=20.0, gt=0, description="Seconds without a byte of a body, or without a byte of an answer being read."
+    )
+    hurried_s: float = Field(
+        default=2.0, gt=0, description="The same while half of a worker's threads wait for slow peers."
+    )
+    least_rate: int = Field(
+        default=4096, ge=0, description="Bytes a second that bodies and answers must average beyond these; 0 for any."
+    )
+    transfer_s: float = Field(default=900.0, gt=0, description="Seconds of waiting for one body, or with one answer.")
+    of_worker: int = Field(default=500, ge=16, le=10_000, description="Open connections of a worker.")
+    per_address: int = Field(
+        default=64, ge=0, description="Connections of one address (IPv6: /64) at one worker; more are closed at once."
+    )
+    exempt: tuple[str, ...] = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        description="Addresses and networks whose connections are not counted, such as a proxy's.",
     )
 
 
@@ -205,21 +231,76 @@ class TrustSettings(_Section):
     status_fresh_within_s: int = Field(
         default=300, ge=10, description="Age in seconds that a status may have before signing."
     )
+    lists_url: str | None = Field(
+        default=None, description="A list of trusted lists (ETSI TS 119 612); the lists that it names are used too."
+    )
+    lists_signers: Path | None = Field(
+        default=None, description="Folder with the certificates of those who may sign the list of lists."
+    )
+    lists_territories: tuple[str, ...] = Field(
+        default=(), description="Where given, only these territories' lists are used, such as `RO`."
+    )
+    national_list_url: str | None = Field(
+        default=None, description="A trusted list that no list of lists names, such as Moldova's."
+    )
+    national_list_signers: Path | None = Field(
+        default=None, description="Folder with the certificates of those who may sign the national list."
+    )
+    lists_folder: Path = Field(
+        default=Path("trusted-lists"), description="Where lists are kept; writable by the gateway alone."
+    )
+    lists_mirror: Path | None = Field(
+        default=None, description="A folder that lists are taken from instead of the network, named as addresses end."
+    )
+    lists_max_age_days: int = Field(
+        default=14, ge=1, description="Days for which the last good list is used while refreshing fails."
+    )
+
+
+class TimeStampAuthoritySettings(_Section):
+    """One time-stamping authority."""
+
+    name: str = Field(default="tsa", description="What logs call it.")
+    url: str = Field(description="Its address (RFC 3161 over HTTP).")
+    policies: tuple[str, ...] = Field(default=(), description="Policies that its tokens may name; none: any.")
+    per_second: float | None = Field(default=None, gt=0, description="Tokens a second, as agreed with it.")
+    burst: int = Field(default=100, ge=1, description="Tokens at once after a quiet while, where a rate is set.")
 
 
 class TimeStampSettings(_Section):
-    """The time-stamping authority."""
+    """The time-stamping authority, and those that stand in for it."""
 
     name: str = Field(default="tsa", description="What logs call it.")
     url: str | None = Field(default=None, description="Its address (RFC 3161 over HTTP).")
+    policies: tuple[str, ...] = Field(default=(), description="Policies that its tokens may name; none: any.")
+    per_second: float | None = Field(default=None, gt=0, description="Tokens a second, as agreed with it.")
+    burst: int = Field(default=100, ge=1, description="Tokens at once after a quiet while, where a rate is set.")
+    others: tuple[TimeStampAuthoritySettings, ...] = Field(
+        default=(),
+        description="Authorities asked for what it leaves open, in order: tables with the same keys.",
+    )
     timeout_s: float = Field(default=10.0, gt=0, description="Seconds for one token.")
-    in_flight: int = Field(default=32, ge=1, le=256, description="Requests under way at once.")
+    in_flight: int = Field(default=32, ge=1, le=256, description="Requests under way at once, at each.")
+
+    def all_authorities(self) -> tuple[TimeStampAuthoritySettings, ...]:
+        """The usual one first; none without *url*."""
+        if not self.url:
+            return ()
+        first = TimeStampAuthoritySettings(
+            name=self.name, url=self.url, policies=self.policies, per_second=self.per_second, burst=self.burst
+        )
+        return (first, *self.others)
 
 
 class ValidationSettings(_Section):
     """How signatures are validated."""
 
     policy: str = Field(default="msign-compat", description="`msign-compat` or `etsi`.")
+    open_to_all: bool = Field(
+        default=True,
+        description="Whether anybody may verify, at `verify` (a page) and `api` (REST) on the pages' port.",
+    )
+    files_per_address: int = Field(default=120, ge=1, description="Calls of one address there in ten minutes.")
 
     @field_validator("policy")
     @classmethod
@@ -228,6 +309,15 @@ class ValidationSettings(_Section):
         if value not in names:
             raise ValueError(f"must be one of {', '.join(names)}")
         return value
+
+
+class ReportSettings(_Section):
+    """Reports of validations."""
+
+    seal_certificate: Path | None = Field(
+        default=None, description="Certificate and issuers (PEM) of the seal on XML reports; without it none is sealed."
+    )
+    seal_private_key: Path | None = Field(default=None, description="Its private key (PEM), of this gateway alone.")
 
 
 class LimitSettings(_Section):
@@ -240,6 +330,45 @@ class LimitSettings(_Section):
     retention_days: int = Field(default=30, ge=1, description="Days until a request is let go.")
     sha1_contents: bool = Field(default=True, description="Accept SHA-1 hashes from consumers.")
     moldovan_identifiers: bool = Field(default=True, description="ExpectedSigner.ID must have 13 digits.")
+    inspecting_s: float = Field(
+        default=60.0, gt=0, description="Seconds for looking into all documents of a request; the fault says so."
+    )
+    text_chars: int = Field(
+        default=1_000_000,
+        ge=10_000,
+        description="Characters of a message's texts, contents apart; at least 1000 for each content are allowed.",
+    )
+    depth: int = Field(default=32, ge=16, le=200, description="Elements of a message nested in each other.")
+    attributes: int = Field(default=32, ge=16, description="Attributes, and namespaces, of one element of a message.")
+    large_bytes: int = Field(
+        default=1_000_000, ge=0, description="Messages above so many bytes are counted in `large_in_flight_bytes`."
+    )
+    large_in_flight_bytes: int = Field(
+        default=2_000_000_000,
+        ge=1,
+        description="Bytes of large messages that a worker takes at once (503); one alone is always taken.",
+    )
+    keep_free_bytes: int = Field(
+        default=250_000_000,
+        ge=0,
+        description="Bytes that large messages leave free where contents are stored (503), for signed documents.",
+    )
+    consumer_open_requests: int = Field(
+        default=10_000, ge=0, description="Requests of a consumer that wait to be signed; 0 for any number."
+    )
+    consumer_stored_bytes: int = Field(
+        default=0, ge=0, description="Bytes of posted documents that are kept for a consumer; 0 for any number."
+    )
+    consumer_request_bytes: int = Field(
+        default=0, ge=0, description="Bytes of a consumer's documents in one request; 0 for `batch_bytes` alone."
+    )
+
+    @property
+    def of_consumer(self) -> ConsumerLimits:
+        """What a consumer may use that has no limits of its own."""
+        return ConsumerLimits(
+            self.consumer_open_requests or None, self.consumer_stored_bytes or None, self.consumer_request_bytes or None
+        )
 
     @property
     def lifetime(self) -> timedelta:
@@ -284,12 +413,14 @@ class Settings(_Section):
     )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="What is logged.")
     soap: SoapSettings = Field(default_factory=SoapSettings)
+    connections: ConnectionSettings = Field(default_factory=ConnectionSettings)
     pages: PageSettings = Field(default_factory=PageSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
     keys: KeySettings = Field(default_factory=KeySettings)
     trust: TrustSettings = Field(default_factory=TrustSettings)
     timestamps: TimeStampSettings = Field(default_factory=TimeStampSettings)
     validation: ValidationSettings = Field(default_factory=ValidationSettings)
+    reports: ReportSettings = Field(default_factory=ReportSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
     instruments: InstrumentSettings = Field(default_factory=InstrumentSettings)
     sandbox: SandboxSettings | None = None

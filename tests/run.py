@@ -31,6 +31,7 @@ SYSTEM = (
     "php-cli",
     "php-soap",
     "mono-devel",
+    "nginx-light",
 )
 """Without Node: where it came from elsewhere, Debian's npm conflicts with it and nothing at all would be installed."""
 

@@ -46,7 +46,7 @@ def _attempts(settings: Settings) -> list[tuple[str, Callable[[], str]]]:
         ("listeners", lambda: ", ".join(f"{one.name} on {one.bind}" for one in listeners(settings))),
         ("page secret", lambda: f"{len(settings.pages.secret_key())} characters"),
         ("trust anchors", lambda: _anchors(house)),
-        ("time-stamps", lambda: house.authority.check()),  # noqa: PLW0108 - deferred on purpose
+        ("time-stamps", lambda: "; ".join(one.check() for one in house.authorities)),
     ]
     if settings.sandbox is not None:
         folder = settings.sandbox.folder

@@ -8,6 +8,7 @@ asked for a time, and a broken time-stamp is named before anything that a time w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from gateway.domain.indications import Indication, SubIndication
@@ -17,6 +18,7 @@ from gateway.domain.verdicts import (
     IntegrityVerdict,
     PolicyVerdict,
     SignatureKind,
+    TimeStampKind,
     TimeStampVerdict,
     Trust,
     TrustVerdict,
@@ -41,9 +43,12 @@ def _open(sub: SubIndication, message: MessageKey) -> _Finding:
 _PASSED = _Finding(Indication.TOTAL_PASSED, None, MessageKey.VALID)
 _UNTOLD = _open(SubIndication.SIG_CONSTRAINTS_FAILURE, MessageKey.UNDETERMINED)
 _UNKNOWN_SIGNER = _open(SubIndication.NO_SIGNING_CERTIFICATE_FOUND, MessageKey.UNDETERMINED)
+_PARTLY = _open(SubIndication.SIG_CONSTRAINTS_FAILURE, MessageKey.PARTLY_COVERED)
+_NOT_ANCHORED = _open(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, MessageKey.TRUST_NOT_JUDGED)
 _CHANGED = _failed(SubIndication.FORMAT_FAILURE, MessageKey.CHANGED_AFTER_SIGNING)
 _TRY_LATER = _open(SubIndication.TRY_LATER, MessageKey.STATUS_UNKNOWN)
 _BROKEN_TIME_STAMP = _open(SubIndication.SIG_CONSTRAINTS_FAILURE, MessageKey.TIME_STAMP_NOT_VALID)
+_DISORDER = _open(SubIndication.TIMESTAMP_ORDER_FAILURE, MessageKey.TIME_STAMP_ORDER)
 _WEAK = _open(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, MessageKey.WEAK_ALGORITHM)
 
 _NOT_HOLDING = {
@@ -52,11 +57,13 @@ _NOT_HOLDING = {
     IntegrityFailure.OTHER_CONTENT: _failed(SubIndication.HASH_FAILURE, MessageKey.OTHER_CONTENT),
     IntegrityFailure.DIGEST: _failed(SubIndication.HASH_FAILURE, MessageKey.NOT_VALID),
     IntegrityFailure.VALUE: _failed(SubIndication.SIG_CRYPTO_FAILURE, MessageKey.NOT_VALID),
+    IntegrityFailure.CONTENT_MISSING: _open(SubIndication.SIGNED_DATA_NOT_FOUND, MessageKey.CONTENT_MISSING),
 }
 
 _CHAIN = {
     Trust.NO_PATH: _open(SubIndication.NO_CERTIFICATE_CHAIN_FOUND, MessageKey.NOT_TRUSTED),
     Trust.CHAIN_INVALID: _open(SubIndication.CERTIFICATE_CHAIN_GENERAL_FAILURE, MessageKey.NOT_TRUSTED),
+    Trust.ISSUER_REVOKED: _open(SubIndication.REVOKED_CA_NO_POE, MessageKey.NOT_TRUSTED),
     Trust.WRONG_USAGE: _open(SubIndication.CHAIN_CONSTRAINTS_FAILURE, MessageKey.CERTIFICATE_UNUSABLE),
 }
 
@@ -68,6 +75,16 @@ _IN_TIME = {
     Trust.ON_HOLD: _TRY_LATER,
     Trust.STATUS_UNKNOWN: _TRY_LATER,
 }
+
+_EXPIRED_NOT_REVOKED = _open(SubIndication.OUT_OF_BOUNDS_NOT_REVOKED, MessageKey.EXPIRED_UNPROVEN)
+
+_STAGES = (
+    {TimeStampKind.CONTENT},
+    {TimeStampKind.SIGNATURE},
+    {TimeStampKind.REFERENCES},
+    {TimeStampKind.ARCHIVE, TimeStampKind.DOCUMENT},
+)
+"""Kinds of time-stamp in the order in which they can be made."""
 
 _PROVED_LATE = {
     Trust.REVOKED: _failed(SubIndication.REVOKED, MessageKey.REVOKED),
@@ -84,6 +101,7 @@ def conclude(
     *,
     trust_before_signing: TrustVerdict | None = None,
     document: bool = False,
+    anchored: bool = True,
 ) -> SignatureConclusion:
     """
     What the verdicts on one signature come to. Pure; never raises.
@@ -99,12 +117,16 @@ def conclude(
             time-stamp that the signature covers). Only this can prove that the certificate was revoked or expired when
             signing (EN 319 102-1 § 5.3.4): a time-stamp over the signature bounds its making from the other side.
         document: whether a document was signed, so that a failing digest means that the document changed.
+        anchored: whether certificates are judged at all; without anchors a signature that holds and meets the policy is
+            ``accepted``, and its indication says that no chain was looked for.
 
     """
-    finding = _integrity(integrity, document=document) or _settle(
-        integrity, time_stamps, trust, policy, trust_before_signing
-    )
-    proved = [t.gen_time for t in time_stamps if t.valid and t.gen_time is not None]
+    finding = _integrity(integrity, document=document)
+    if finding is None and anchored:
+        finding = _settle(integrity, time_stamps, trust, policy, trust_before_signing)
+    elif finding is None:
+        finding = _unanchored(integrity, time_stamps, policy)
+    proved = proved_times(time_stamps)
     return SignatureConclusion(
         indication=finding.indication,
         sub_indication=finding.sub,
@@ -117,6 +139,11 @@ def conclude(
         subject=subject,
         signed_at=min(proved, default=None),
     )
+
+
+def proved_times(time_stamps: Sequence[TimeStampVerdict]) -> list[datetime]:
+    """When the signature's value is proved to have existed: times of valid tokens that cover it, in their order."""
+    return [t.gen_time for t in time_stamps if t.valid and t.bounds_signing and t.gen_time is not None]
 
 
 def _settle(
@@ -138,9 +165,23 @@ def _settle(
     stamped = _time_stamps(time_stamps)
     if stamped is not None:
         return stamped
+    if trust.trust is Trust.EXPIRED and trust.not_revoked:
+        return _EXPIRED_NOT_REVOKED
     if trust.trust is not Trust.GOOD:
         return _IN_TIME.get(trust.trust, _UNTOLD)
     return _constraints(policy)
+
+
+def _unanchored(
+    integrity: IntegrityVerdict, time_stamps: Sequence[TimeStampVerdict], policy: PolicyVerdict | None
+) -> _Finding:
+    """What can be said where nobody's certificate is judged: integrity, time-stamps in themselves, policy."""
+    if integrity.kind is SignatureKind.DOCUMENT_TIME_STAMP:
+        return _NOT_ANCHORED if any(t.valid for t in time_stamps) else _BROKEN_TIME_STAMP
+    if integrity.certificate is None or integrity.certificate_reference_matches is False:
+        return _UNKNOWN_SIGNER
+    missed = _time_stamps(time_stamps) or _constraints(policy)
+    return _NOT_ANCHORED if missed is _PASSED else missed
 
 
 def _integrity(integrity: IntegrityVerdict, *, document: bool) -> _Finding | None:
@@ -159,16 +200,36 @@ def _integrity(integrity: IntegrityVerdict, *, document: bool) -> _Finding | Non
         return _CHANGED
     # A failed analysis is "undetermined", never "unmodified".
     unjudged = integrity.covers_whole_document is False and integrity.modified_after_signing is None
+    if unjudged and integrity.structure_valid and integrity.covers:
+        return _PARTLY  # of a container: anybody may have added the rest
     return _UNTOLD if integrity.structure_valid is None or unjudged else None
 
 
 def _time_stamps(time_stamps: Sequence[TimeStampVerdict]) -> _Finding | None:
-    """A signature whose time-stamps all fail says so itself, whatever its certificate's standing today."""
-    if not time_stamps or any(t.valid for t in time_stamps):
+    """
+    A signature whose time-stamps all fail says so itself, whatever its certificate's standing today.
+
+    Only those over its value are asked. Those that are valid must not contradict each other (§ 5.5.4 step 5).
+    """
+    if _in_disorder(time_stamps):
+        return _DISORDER
+    bounding = [t for t in time_stamps if t.bounds_signing]
+    if not bounding or any(t.valid for t in bounding):
         return None
-    if all(_waits(t) for t in time_stamps):
+    if all(_waits(t) for t in bounding):
         return _TRY_LATER
     return _BROKEN_TIME_STAMP
+
+
+def _in_disorder(time_stamps: Sequence[TimeStampVerdict]) -> bool:
+    """Whether a valid time-stamp claims to be older than one that it covers, by their kinds."""
+    latest: datetime | None = None
+    for kinds in _STAGES:
+        times = [t.gen_time for t in time_stamps if t.valid and t.gen_time is not None and t.kind in kinds]
+        if latest is not None and times and min(times) < latest:
+            return True
+        latest = max([*times, latest] if latest is not None else times, default=None)
+    return False
 
 
 def _document_time_stamp(time_stamps: Sequence[TimeStampVerdict]) -> _Finding:

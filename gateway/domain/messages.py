@@ -35,7 +35,24 @@ class MessageKey(enum.Enum):
     UNREADABLE = "unreadable"
     WRONG_HASH_LENGTH = "wrong-hash-length"
     PDF_SENT_AS_HASH = "pdf-sent-as-hash"
+    XML_SENT_AS_PDF = "xml-sent-as-pdf"
     UNDETERMINED = "undetermined"
+    AMBIGUOUS_STRUCTURE = "ambiguous-structure"
+    VALUE_NOT_HOLDING = "value-not-holding"
+    SIGNER_NOT_NAMED = "signer-not-named"
+    CONTENT_MISSING = "content-missing"
+    TIME_STAMP_ORDER = "time-stamp-order"
+    TIME_STAMP_NOT_JUDGED = "time-stamp-not-judged"
+    PARTLY_COVERED = "partly-covered"
+    CHANGES_NOT_JUDGED = "changes-not-judged"
+    CHAIN_NOT_VALID = "chain-not-valid"
+    TRUST_NOT_JUDGED = "trust-not-judged"
+    WEAK_ALGORITHM_TOLERATED = "weak-algorithm-tolerated"
+    OUT_OF_TIME = "out-of-time"
+    READER_STOPPED = "reader-stopped"
+    FILE_MISSING = "file-missing"
+    ROW_NOT_USABLE = "row-not-usable"
+    UNKNOWN_FORMAT = "unknown-format"
     CANCELLED = "cancelled"
     OTHER_PERSON = "other-person"
     REQUEST_EXPIRED = "request-expired"
@@ -45,3 +62,25 @@ class MessageKey(enum.Enum):
     PARTLY_SIGNED = "partly-signed"
     NOTHING_SIGNED = "nothing-signed"
     DOCUMENT_UNSIGNABLE = "document-unsignable"
+
+
+_SIGNING_ONLY = frozenset(
+    {
+        MessageKey.CANCELLED,
+        MessageKey.OTHER_PERSON,
+        MessageKey.REQUEST_EXPIRED,
+        MessageKey.PIN_BLOCKED,
+        MessageKey.NO_TIME_STAMP,
+        MessageKey.PARTLY_SIGNED,
+        MessageKey.NOTHING_SIGNED,
+        MessageKey.DOCUMENT_UNSIGNABLE,
+    }
+)
+
+VALIDATION_REASONS = tuple(key for key in MessageKey if key not in _SIGNING_ONLY)
+"""
+What may be said of a signature that was checked.
+
+For each the catalogs have, beside the text, what happened at length (``explained.KEY``) and what to do
+(``advice.KEY``).
+"""

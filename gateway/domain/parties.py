@@ -10,6 +10,40 @@ ConsumerId = NewType("ConsumerId", str)
 
 
 @dataclass(frozen=True, slots=True)
+class ConsumerLimits:
+    """
+    What one consumer may use. Where a consumer has None of its own, the gateway's limit holds, and there None is any
+    number; so is a consumer's own 0.
+
+    Args:
+        open_requests: requests that wait to be signed.
+        stored_bytes: documents kept for it, as they were posted.
+        request_bytes: contents of one request together.
+
+    """
+
+    open_requests: int | None = None
+    stored_bytes: int | None = None
+    request_bytes: int | None = None
+
+    def over(self, defaults: ConsumerLimits) -> ConsumerLimits:
+        """These, with *defaults* where they have no word."""
+        return ConsumerLimits(
+            _first(self.open_requests, defaults.open_requests),
+            _first(self.stored_bytes, defaults.stored_bytes),
+            _first(self.request_bytes, defaults.request_bytes),
+        )
+
+
+NO_LIMITS = ConsumerLimits()
+"""Any number of everything."""
+
+
+def _first(own: int | None, default: int | None) -> int | None:
+    return default if own is None else own or None
+
+
+@dataclass(frozen=True, slots=True)
 class Consumer:
     """
     A registered information system, known by its TLS client certificate.
@@ -26,6 +60,7 @@ class Consumer:
     enabled: bool = True
     return_origins: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
+    limits: ConsumerLimits = NO_LIMITS
 
 
 class DelegatorType(enum.Enum):

@@ -11,6 +11,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from gateway.domain.contents import DigestAlgorithm
 from gateway.domain.messages import MessageKey
@@ -108,6 +109,7 @@ class ValidationPolicy:
         return Acceptance.REFUSED
 
 
+@lru_cache(maxsize=64)
 def _normal(algorithm: DigestAlgorithm | str) -> str:
     name = algorithm.value if isinstance(algorithm, DigestAlgorithm) else algorithm
     return "".join(character for character in name.lower() if character.isalnum())

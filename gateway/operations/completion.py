@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, cast
 
 from gateway.domain.contents import ContentDigest, ContentType, DigestAlgorithm, StoredContent
@@ -13,10 +13,12 @@ from gateway.domain.messages import MessageKey
 from gateway.domain.requests import ContentProgress, ContentState, SignContent
 from gateway.domain.signatures import DataToBeSigned, PreparedSignature, SignatureValue
 from gateway.domain.verdicts import SignatureKind
-from gateway.errors import AuthorityUnavailable, StoredContentMissing, UnreadableSignature
+from gateway.errors import AuthorityUnavailable, ServiceBusy, StoredContentMissing, UnreadableSignature
 from gateway.formats.api import SignatureEngine
 from gateway.storage.api import ContentStore, ContentWriter, RequestRecord
 from gateway.timestamps.api import TimeStampingAuthority, TimeStampToken
+
+_MISSING_FOR = timedelta(minutes=10)
 
 
 class Completion:
@@ -44,8 +46,13 @@ class Completion:
 
     def complete(self, record: RequestRecord, now: datetime) -> list[ContentProgress]:
         """
-        Progress of every content that had a value: DONE, TIME_STAMP_MISSING, or FAILED when the finished signature
-        does not read back as ours (decision 22).
+        Progress of every content that had a value: DONE; TIME_STAMP_MISSING, its value kept for a later try, where the
+        authority or the content store is away; or FAILED when the finished signature does not read back as ours
+        (decision 22), or its document has been missing for too long.
+
+        A store that is away for a moment looks like one that lost a document. So a document is given up ten minutes
+        after the signer's consent, or when half of the time from there to the request's end is over: then it fails
+        alone, and the others are delivered.
         """
         engine = self._engines[record.request.content_type]
         unfinished = [
@@ -63,22 +70,34 @@ class Completion:
             except UnreadableSignature:
                 failed.append(ContentProgress(item.index, ContentState.FAILED, MessageKey.NOT_VALID))
         tokens = self._authority.tokens(imprints, DigestAlgorithm.SHA256, now) if imprints else ()
+        given_up = now >= _gives_up(record)
         return failed + [
-            _without_time_stamp(item)
+            _kept(item)
             if isinstance(token, AuthorityUnavailable)
-            else self._complete_one(engine, record.request.contents[item.index], item, token)
+            else self._complete_one(engine, record.request.contents[item.index], item, token, given_up=given_up)
             for item, token in zip(stamped, tokens, strict=True)
         ]
 
     def _complete_one(
-        self, engine: SignatureEngine, content: SignContent, item: ContentProgress, token: TimeStampToken
+        self,
+        engine: SignatureEngine,
+        content: SignContent,
+        item: ContentProgress,
+        token: TimeStampToken,
+        *,
+        given_up: bool,
     ) -> ContentProgress:
+        """*given_up*: a content that is missing now is missing for good."""
         try:
             with self.content(content.content) as source:
                 result = self._write(engine, source, item, token)
         except UnreadableSignature:
             return ContentProgress(item.index, ContentState.FAILED, MessageKey.NOT_VALID)
+        except ServiceBusy:  # nothing can be stored now
+            return _kept(item)
         except StoredContentMissing:
+            if not given_up:
+                return _kept(item)
             return ContentProgress(item.index, ContentState.FAILED, MessageKey.DOCUMENT_UNSIGNABLE)
         return ContentProgress(item.index, ContentState.DONE, certificate=item.certificate, result=result)
 
@@ -143,7 +162,13 @@ def _value(item: ContentProgress) -> SignatureValue:
     return SignatureValue(item.value)
 
 
-def _without_time_stamp(item: ContentProgress) -> ContentProgress:
+def _gives_up(record: RequestRecord) -> datetime:
+    consented = record.pen.consented if record.pen is not None else None
+    began = consented or record.request.created
+    return began + min(_MISSING_FOR, (record.request.expires - began) / 2)
+
+
+def _kept(item: ContentProgress) -> ContentProgress:
     return ContentProgress(
         item.index,
         ContentState.TIME_STAMP_MISSING,

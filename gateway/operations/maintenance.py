@@ -21,19 +21,29 @@ class MaintenanceReport:
     requests: int
     contents_of_requests: int
     orphaned_contents: int
+    jobs: int = 0
 
 
 class Maintenance:
     """Idempotent: two runs at once are harmless, and a run that is cut short loses nothing."""
 
     def __init__(
-        self, requests: RequestStore, contents: ContentStore, retention: timedelta, clock: Callable[[], datetime]
+        self,
+        requests: RequestStore,
+        contents: ContentStore,
+        retention: timedelta,
+        clock: Callable[[], datetime],
+        purge_jobs: Callable[[], int] = lambda: 0,
     ) -> None:
-        """*retention*: how long a request is kept after it was posted."""
+        """
+        *retention*: how long a request is kept after it was posted; *purge_jobs* lets go of verification jobs that
+        expired, and says of how many.
+        """
         self._requests = requests
         self._contents = contents
         self._retention = retention
         self._clock = clock
+        self._purge_jobs = purge_jobs
 
     def __call__(self) -> MaintenanceReport:
         """Do all that is due now."""
@@ -46,7 +56,7 @@ class Maintenance:
             requests += gone.requests
             contents += len(gone.contents)
             if gone.requests < _BATCH:
-                return MaintenanceReport(requests, contents, self._purge_orphans(now))
+                return MaintenanceReport(requests, contents, self._purge_orphans(now), self._purge_jobs())
 
     def _purge_orphans(self, now: datetime) -> int:
         purged = 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.domain.contents import ContentDigest, ContentId, ContentType, DigestAlgorithm, StoredContent
-from gateway.domain.parties import Consumer, DelegatorType, ExpectedSigner
+from gateway.domain.parties import NO_LIMITS, Consumer, ConsumerLimits, DelegatorType, ExpectedSigner
 from gateway.domain.requests import RequestId, SignContent, SignRequest
 from gateway.errors import InvalidRequest, UnsignableDocument
 from gateway.formats.api import SignatureEngine
@@ -53,7 +54,10 @@ class PostedRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Sizes in bytes; see docs/configuration.md for each setting."""
+    """
+    Sizes in bytes; see docs/configuration.md for each setting. *consumer*: of a consumer that has no word of its own on
+    it; *inspecting*: looking into all documents of a request.
+    """
 
     contents: int = 1000
     document_bytes: int = 100_000_000
@@ -61,6 +65,11 @@ class RequestLimits:
     lifetime: timedelta = field(default=timedelta(hours=1))
     sha1_contents: bool = True
     moldovan_identifiers: bool = True
+    consumer: ConsumerLimits = NO_LIMITS
+    inspecting: timedelta = field(default=timedelta(seconds=60))
+
+
+_HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 
 
 class PostSignRequest:
@@ -78,21 +87,25 @@ class PostSignRequest:
         limits: RequestLimits,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*new_id* gives 128 random bits as 32 hexadecimal digits."""
+        """*new_id* gives 128 random bits as 32 hexadecimal digits; *monotonic* seconds that never go back."""
         self._requests = requests
         self._contents = contents
         self._engines = engines
         self._limits = limits
         self._clock = clock
         self._new_id = new_id
+        self._monotonic = monotonic
 
     def __call__(self, consumer: Consumer, posted: PostedRequest) -> RequestId:
         """
         Keep *posted* for *consumer* in one transaction and give its id.
 
         Raises:
-            InvalidRequest: A field cannot be accepted; names it, with the content's index.
+            InvalidRequest: A field cannot be accepted, or the consumer has as much here as it may; names the field,
+                with the content's index.
+
         """
         written = [c.content.content_id for c in posted.contents if isinstance(c.content, StoredContent)]
         try:
@@ -103,8 +116,16 @@ class PostSignRequest:
             raise
         # Not within: where only the answer of a commit was lost, a row claims these contents. Else nobody does, and
         # maintenance finds them.
-        self._requests.add(request)
+        try:
+            self._requests.add(request, self._limits_of(consumer))
+        except InvalidRequest:  # said before anything was written
+            for content_id in written:
+                self._contents.delete(content_id)
+            raise
         return request.id
+
+    def _limits_of(self, consumer: Consumer) -> ConsumerLimits:
+        return consumer.limits.over(self._limits.consumer)
 
     def _accept(self, consumer: Consumer, posted: PostedRequest, written: list[ContentId]) -> SignRequest:
         short = _text("ShortContentDescription", posted.short_description, 90)
@@ -115,9 +136,9 @@ class PostSignRequest:
         expected = self._expected_signer(posted)
         self._check_batch(posted.contents)
         now = self._clock()
-        contents = tuple(
-            self._content(index, posted.content_type, content, written) for index, content in enumerate(posted.contents)
-        )
+        if posted.content_type is not ContentType.HASH:
+            self._check_consumer(consumer, posted.contents, now)
+        contents = tuple(self._each(posted, written))
         return SignRequest(
             id=RequestId(self._new_id()),
             consumer_id=consumer.id,
@@ -150,6 +171,29 @@ class PostSignRequest:
         if total > self._limits.batch_bytes:
             raise InvalidRequest("Contents", f"together are larger than {self._limits.batch_bytes} bytes")
 
+    def _check_consumer(self, consumer: Consumer, contents: Sequence[PostedContent], now: datetime) -> None:
+        """Before work is put into documents; hashes are no work, and are counted when they are kept."""
+        limits = self._limits_of(consumer)
+        total = sum(_size(content.content) for content in contents)
+        if limits.request_bytes is not None and total > limits.request_bytes:
+            raise InvalidRequest(
+                "Contents", f"together are larger than the {limits.request_bytes} bytes that this system may post"
+            )
+        if limits != NO_LIMITS:
+            self._requests.refuse_excess(consumer.id, now, limits, total)
+
+    def _each(self, posted: PostedRequest, written: list[ContentId]) -> Iterator[SignContent]:
+        """All contents, while there is time: each document alone may take as long as its reading is given."""
+        until = self._monotonic() + self._limits.inspecting.total_seconds()
+        for index, content in enumerate(posted.contents):
+            if index and self._monotonic() > until:
+                raise InvalidRequest(
+                    f"Contents[{index}].Content",
+                    f"was not looked into: the documents before it took {self._limits.inspecting.total_seconds():g} "
+                    "seconds, all that one request may take; post fewer together",
+                )
+            yield self._content(index, posted.content_type, content, written)
+
     def _content(
         self, index: int, content_type: ContentType, posted: PostedContent, written: list[ContentId]
     ) -> SignContent:
@@ -176,6 +220,9 @@ class PostSignRequest:
             digest = ContentDigest.of(content)
         except ValueError as error:
             raise InvalidRequest(field_name, str(error)) from None
+        if digest.algorithm is DigestAlgorithm.SHA512 and _HEXADECIMAL.issuperset(content):
+            # SHA-256 so written has as many octets as SHA-512 and would be signed as such; by chance nothing looks so.
+            raise InvalidRequest(field_name, "is a hash written in hexadecimal: send its octets")
         if digest.algorithm is DigestAlgorithm.SHA1 and not self._limits.sha1_contents:
             raise InvalidRequest(field_name, "SHA-1 hashes are not accepted here")
         return digest

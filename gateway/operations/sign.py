@@ -18,14 +18,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import BinaryIO, NoReturn
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.certificates import SigningCertificate
 from gateway.domain.contents import ContentDigest, ContentType, StoredContent
 from gateway.domain.messages import MessageKey
+from gateway.domain.parties import ConsumerId
 from gateway.domain.requests import (
     ContentProgress,
     ContentState,
     Outcome,
     RequestId,
+    SignRequest,
     SignStatus,
     status_at,
 )
@@ -108,8 +111,17 @@ class Signing:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         status_fresh_within: timedelta = timedelta(minutes=5),
+        appearance_of: Callable[[ConsumerId], VisibleSignature | None] = lambda _: None,
     ) -> None:
-        """*new_id* gives 128 random bits in hexadecimal; *status_fresh_within* is decision 30's "minutes old"."""
+        """
+        Keep what is given.
+
+        Args:
+            new_id: gives 128 random bits in hexadecimal.
+            status_fresh_within: decision 30's "minutes old".
+            appearance_of: how a consumer wants signatures in its PDFs to be seen; without it they are not.
+
+        """
         self._requests = requests
         self._contents = contents
         self._engines = engines
@@ -119,6 +131,7 @@ class Signing:
         self._read_certificate = read_certificate
         self._clock = clock
         self._new_id = new_id
+        self._appearance_of = appearance_of
 
     def standing(self, request_id: RequestId, browser: bytes | None) -> Standing:
         """How the request stands; changes nothing. *browser*: SHA-256 of its secret. Raises ``RequestNotFound``."""
@@ -190,7 +203,8 @@ class Signing:
             raise ConsentMismatch
         ask = self._instrument(session.instrument).ask(session.holder, self._visit(standing, address))
         certificate = self._read_certificate(session.certificate, ()) if session.certificate is not None else None
-        token = consent_token(session.consent_nonce, standing.record.request, session.certificate)
+        request = standing.record.request
+        token = consent_token(session.consent_nonce, request, session.certificate, self._appearance(request))
         return Confirmation(session.instrument, certificate, ask, token)
 
     def sign(
@@ -212,11 +226,12 @@ class Signing:
             raise ConsentMismatch
         if session.instrument is None or session.holder is None or nonce is None:
             raise ConsentMismatch
-        expected = consent_token(nonce, standing.record.request, session.certificate)
+        appearance = self._appearance(standing.record.request)
+        expected = consent_token(nonce, standing.record.request, session.certificate, appearance)
         if not hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace")):
             raise ConsentMismatch
         try:
-            interaction = self._open_and_sign(standing, session, nonce, answers, address)
+            interaction = self._open_and_sign(standing, session, nonce, answers, address, appearance)
         except SigningDeclined as declined:
             return self._refuse(session, standing.record, _message_of(declined))
         return interaction if interaction is not None else self.finish(request_id, browser)
@@ -269,8 +284,17 @@ class Signing:
             raise InstrumentUnavailable(name)
         return instrument
 
+    def _appearance(self, request: SignRequest) -> VisibleSignature | None:
+        return self._appearance_of(request.consumer_id) if request.content_type is ContentType.PDF else None
+
     def _open_and_sign(
-        self, standing: Standing, session: SigningSession, nonce: bytes, answers: Answers, address: str
+        self,
+        standing: Standing,
+        session: SigningSession,
+        nonce: bytes,
+        answers: Answers,
+        address: str,
+        appearance: VisibleSignature | None,
     ) -> Interaction | None:
         """Open the key and sign by a consent that was given; None when the values are kept."""
         assert session.instrument is not None
@@ -287,7 +311,7 @@ class Signing:
             if not self._requests.use_consent(session.id, nonce, self._clock()):
                 self._pen_of(self._pending(session.request_id, session.browser))
                 raise ConsentMismatch
-            interaction = self._sign_batch(standing.record, session, device)
+            interaction = self._sign_batch(standing.record, session, device, appearance)
         if interaction is not None:
             # Nothing has been signed by the consent: it is good for the call that continues.
             self._remember(session, interaction, nonce)
@@ -314,9 +338,15 @@ class Signing:
     def _visit(self, standing: Standing, address: str) -> Visit:
         return Visit(self._clock(), address, standing.record.request.expected_signer)
 
-    def _sign_batch(self, record: RequestRecord, session: SigningSession, device: SigningDevice) -> Interaction | None:
+    def _sign_batch(
+        self,
+        record: RequestRecord,
+        session: SigningSession,
+        device: SigningDevice,
+        appearance: VisibleSignature | None,
+    ) -> Interaction | None:
         """Prepare and sign every content that still waits; the values are stored before anything else happens."""
-        prepared, updates = self._prepare(record, device.certificate)
+        prepared, updates = self._prepare(record, device.certificate, appearance)
         values = device.sign([item.data for item in prepared.values()])
         if isinstance(values, Ask | Wait | RunInBrowser):
             updates += [_progress(index, item, device.certificate) for index, item in prepared.items()]
@@ -333,7 +363,7 @@ class Signing:
         return None
 
     def _prepare(
-        self, record: RequestRecord, certificate: SigningCertificate
+        self, record: RequestRecord, certificate: SigningCertificate, appearance: VisibleSignature | None
     ) -> tuple[dict[int, PreparedSignature], list[ContentProgress]]:
         engine = self._engines[record.request.content_type]
         waiting = {p.index: p for p in record.progress if p.state in _UNSIGNED}
@@ -351,7 +381,9 @@ class Signing:
             ):
                 prepared[content.index] = unpack_state(item.prepared_octets, item.prepared_state)
                 continue
-            parameters = SignatureParameters(certificate, signing_time, self._new_id(), record.request.signature_reason)
+            parameters = SignatureParameters(
+                certificate, signing_time, self._new_id(), record.request.signature_reason, appearance
+            )
             try:
                 with self._completion.content(content.content) as source:
                     _require_as_shown(content.content, source)

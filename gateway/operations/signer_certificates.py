@@ -13,6 +13,7 @@ from gateway.trust.api import CertificateJudge, Purpose
 _REFUSALS = {
     Trust.NO_PATH: "certificate-not-trusted",
     Trust.CHAIN_INVALID: "certificate-not-trusted",
+    Trust.ISSUER_REVOKED: "certificate-not-trusted",
     Trust.REVOKED: "certificate-revoked",
     Trust.ON_HOLD: "certificate-suspended",
     Trust.EXPIRED: "certificate-expired",

@@ -1,7 +1,8 @@
 """
 VerifySignatures: conclude on each submitted signature (EN 319 102-1).
 
-Each content goes alone: whatever one of them does, the others get their answers. For every signature found
+Each content goes alone: whatever one of them does, the others get their answers, and each has its time. For every
+signature found
 
 1. the format says what the bytes say (``IntegrityVerdict``);
 2. its time-stamps are judged, and the earliest valid one settles the time, otherwise it is now;
@@ -11,53 +12,47 @@ Each content goes alone: whatever one of them does, the others get their answers
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import io
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import partial
 from typing import BinaryIO
 
 from gateway.audit import audited
-from gateway.domain.conclusions import conclude
-from gateway.domain.contents import ContentDigest, ContentType, DigestAlgorithm, StoredContent
+from gateway.domain.contents import ContentDigest, ContentType, StoredContent
 from gateway.domain.messages import MessageKey
-from gateway.domain.policy import Acceptance, KeyStrength, ValidationPolicy, policy_verdict
-from gateway.domain.verdicts import (
-    IntegrityVerdict,
-    SignatureKind,
-    TimeStampFound,
-    TimeStampVerdict,
-    Trust,
-    TrustVerdict,
-)
+from gateway.domain.policy import KeyStrength, ValidationPolicy
+from gateway.domain.verdicts import IntegrityVerdict, SignatureKind
 from gateway.domain.verification import (
+    DetachedContent,
+    FileFormat,
     SignatureConclusion,
     VerificationContent,
     VerificationRequest,
     VerificationResult,
 )
 from gateway.errors import InvalidRequest, ServiceBusy, UnreadableSignature
-from gateway.formats.api import SignatureEngine
+from gateway.formats.api import SignatureEngine, SignatureReader
+from gateway.operations.budgets import Budgets
+from gateway.operations.concluding import Concluding
 from gateway.operations.post_sign_request import check_correlation_ids
 from gateway.storage.api import ContentStore
-from gateway.timestamps.api import TokenReader, TokenReading
-from gateway.trust.api import CertificateJudge, Purpose
+from gateway.timestamps.api import TokenReader
+from gateway.trust.api import CertificateJudge
 
+_COVERS_TOLD = 32
 _PDF_MARK = b"%PDF-"
-_CLOCK_SKEW = timedelta(minutes=5)
-_TOKENS = 16
-"""Time-stamps of one signature that are judged, at most; what more there is proves nothing more."""
+_XML_MARKS = (b"<", b"\xef\xbb\xbf<", b"\xff\xfe<", b"\xfe\xff\0<")
 
 
 class VerifySignatures:
-    """Validates batches for consumers, and single files for the command line. Leaves words and the wire to others."""
+    """Validates batches for consumers, and single files for anybody else. Leaves words and the wire to others."""
 
     def __init__(
         self,
         engines: Mapping[ContentType, SignatureEngine],
-        judge: CertificateJudge,
+        judge: CertificateJudge | None,
         tokens: TokenReader,
         contents: ContentStore,
         policy: ValidationPolicy,
@@ -65,13 +60,29 @@ class VerifySignatures:
         *,
         describe: Callable[[bytes], str],
         strength: Callable[[bytes], KeyStrength | None],
+        readers: Mapping[FileFormat, SignatureReader] | None = None,
         max_contents: int = 1000,
+        seconds_each: float | None = None,
+        seconds_all: float | None = None,
     ) -> None:
         """
         Wire the operation.
 
-        *describe* gives the Subject of a certificate (DER) as the contract shows it, or raises ``ValueError``;
-        *strength* its key's, None where that cannot be read. *max_contents* bounds one request.
+        Args:
+            engines: read what consumers send: one for each content type.
+            judge: None judges integrity and policy alone: nothing is TOTAL-PASSED then, and ``accepted`` says whether
+                all else is well.
+            tokens: reads time-stamps.
+            contents: where stored signatures lie.
+            policy: used where a call names no other.
+            clock: the time of validation.
+            describe: gives the Subject of a certificate (DER) as the contract shows it, or raises ``ValueError``.
+            strength: its key's, None where that cannot be read.
+            readers: for files that others made.
+            max_contents: bounds one request.
+            seconds_each: of one content of a batch; one that takes longer is answered as undetermined.
+            seconds_all: of a whole batch.
+
         """
         self._engines = engines
         self._judge = judge
@@ -81,7 +92,9 @@ class VerifySignatures:
         self._clock = clock
         self._describe = describe
         self._strength = strength
+        self._readers = dict(readers or {})
         self._max_contents = max_contents
+        self._budgets = Budgets(seconds_each, seconds_all)
 
     def __call__(self, request: VerificationRequest) -> Sequence[VerificationResult]:
         """
@@ -94,7 +107,13 @@ class VerifySignatures:
         """
         try:
             self._check(request)
-            return [self._alone(request.content_type, content) for content in request.contents]
+            concluding = self._concluding(None)
+            alone = [partial(self._alone, concluding, request.content_type, one) for one in request.contents]
+
+            def late(index: int) -> VerificationResult:
+                return VerificationResult(request.contents[index].correlation_id, (), MessageKey.OUT_OF_TIME)
+
+            return self._budgets.run(alone, late)
         finally:
             for content in request.contents:
                 if isinstance(content.signature, StoredContent):
@@ -103,7 +122,7 @@ class VerifySignatures:
 
     def verify_one(self, content_type: ContentType, signature: BinaryIO, content: bytes | None) -> VerificationResult:
         """
-        Validate one signature file.
+        Validate one signature as a consumer would send it.
 
         Args:
             content_type: what was signed.
@@ -112,7 +131,57 @@ class VerifySignatures:
 
         Never raises for anything in the file: what cannot be read has a result that says so.
         """
-        return self._guarded(None, lambda: self._verify(content_type, signature, content))
+        concluding = self._concluding(None)
+        return self._guarded(None, lambda: self._verify(concluding, content_type, signature, content))
+
+    def verify_file(
+        self,
+        file_format: FileFormat,
+        signature: BinaryIO,
+        contents: Sequence[DetachedContent] = (),
+        *,
+        as_stated: bool = False,
+        policy: ValidationPolicy | None = None,
+    ) -> VerificationResult:
+        """
+        Validate one signature file that anybody made.
+
+        Args:
+            file_format: how it is to be read.
+            signature: a seekable stream that the caller closes.
+            contents: signed data outside the file. What no signature of an XML file covers makes it not valid,
+                however good they are: the caller asks about that data.
+            as_stated: take digests that references state for granted where their data is outside and was not given.
+            policy: instead of the usual one.
+
+        Never raises for anything in the file: what cannot be read has a result that says so.
+
+        Raises:
+            ServiceBusy: Too many documents are being read.
+
+        """
+        concluding = self._concluding(policy)
+
+        def verify() -> VerificationResult:
+            found = list(self._readers[file_format].read_file(signature, contents, as_stated=as_stated))
+            revisions = file_format is FileFormat.PADES
+            concluded = tuple(concluding.conclusions(found, document=True, revisions=revisions))
+            result = VerificationResult(None, concluded, _message(concluded))
+            if result.valid and file_format is FileFormat.XADES and _leaves_out(contents, found):
+                return VerificationResult(None, concluded, MessageKey.OTHER_CONTENT)
+            return result
+
+        return self._guarded(None, verify)
+
+    def _concluding(self, policy: ValidationPolicy | None) -> Concluding:
+        return Concluding(
+            self._judge,
+            self._tokens,
+            policy or self._policy,
+            self._clock(),
+            describe=self._describe,
+            strength=self._strength,
+        )
 
     def _check(self, request: VerificationRequest) -> None:
         if not request.contents:
@@ -126,10 +195,12 @@ class VerifySignatures:
             if request.content_type is ContentType.HASH and not content.content:
                 raise InvalidRequest(f"Contents[{index}].Content", "is required for hashes")
 
-    def _alone(self, content_type: ContentType, content: VerificationContent) -> VerificationResult:
+    def _alone(
+        self, concluding: Concluding, content_type: ContentType, content: VerificationContent
+    ) -> VerificationResult:
         def verify() -> VerificationResult:
             with closing(self._open(content.signature)) as signature:
-                return self._verify(content_type, signature, content.content)
+                return self._verify(concluding, content_type, signature, content.content)
 
         found = self._guarded(content.correlation_id, verify)
         return VerificationResult(content.correlation_id, found.conclusions, found.message)
@@ -153,155 +224,38 @@ class VerifySignatures:
                 raise
             return VerificationResult(correlation_id, (), MessageKey.UNDETERMINED)
 
-    def _verify(self, content_type: ContentType, signature: BinaryIO, content: bytes | None) -> VerificationResult:
-        if content_type is ContentType.HASH:
-            refused = _unfit_hash(signature, content)
-            if refused is not None:
-                return VerificationResult(None, (), refused)
+    def _verify(
+        self, concluding: Concluding, content_type: ContentType, signature: BinaryIO, content: bytes | None
+    ) -> VerificationResult:
+        unfit = _unfit(content_type, signature, content)
+        if unfit is not None:
+            return VerificationResult(None, (), unfit)
         found = list(self._engines[content_type].read(signature, content))
         if not any(entry.kind is SignatureKind.SIGNATURE for entry in found):
             # Document time-stamps alone prove when, and sign nothing.
             return VerificationResult(None, (), MessageKey.NOT_SIGNED)
-        conclusions = tuple(self._conclusions(content_type, found))
+        document = content_type is ContentType.PDF
+        conclusions = tuple(concluding.conclusions(found, document=document, revisions=document))
         return VerificationResult(None, conclusions, _message(conclusions))
 
-    def _conclusions(self, content_type: ContentType, found: list[IntegrityVerdict]) -> list[SignatureConclusion]:
-        """Conclusions in document order, found from the last entry back: later time-stamps prove earlier entries."""
-        now = self._clock()
-        stamps: dict[int, TimeStampVerdict] = {}
-        later: TimeStampVerdict | None = None
-        proofs: list[TimeStampVerdict | None] = [None] * len(found)
-        for index in range(len(found) - 1, -1, -1):
-            proofs[index] = later
-            if found[index].kind is SignatureKind.DOCUMENT_TIME_STAMP:
-                stamps[index] = self._document_time_stamp(found[index], later, now)
-                later = stamps[index] if stamps[index].valid else later
-        concluded = []
-        earlier: datetime | None = None
-        for index, integrity in enumerate(found):
-            if index in stamps:
-                concluded.append(self._time_stamp_conclusion(integrity, stamps[index]))
-                if stamps[index].valid:
-                    earlier = stamps[index].gen_time
-            else:
-                document = content_type is ContentType.PDF
-                concluded.append(self._conclusion(integrity, proofs[index], earlier, now, document=document))
-        return concluded
 
-    def _conclusion(
-        self,
-        integrity: IntegrityVerdict,
-        later: TimeStampVerdict | None,
-        earlier: datetime | None,
-        now: datetime,
-        *,
-        document: bool,
-    ) -> SignatureConclusion:
-        """
-        Conclude on one signature.
+def _leaves_out(contents: Sequence[DetachedContent], found: Sequence[IntegrityVerdict]) -> bool:
+    """
+    Whether something that the caller holds is signed by nobody in an XML file.
 
-        *later* is a document time-stamp over it; *earlier* the time of one that it covers, so that it was signed after.
-        """
-        subject = self._subject(integrity)
-        if not integrity.crypto_valid or integrity.certificate is None:
-            return conclude(integrity, (), None, None, subject, document=document)
-        proved_by_later = later.gen_time if later is not None else None
-        stamps = [self._time_stamp(f, integrity, proved_by_later, now) for f in integrity.time_stamps[:_TOKENS]]
-        if later is not None:
-            stamps.append(later)
-        proved = [stamp.gen_time for stamp in stamps if stamp.valid and stamp.gen_time is not None]
-        proved_at = min(proved, default=None)
-        trust = self._trust(integrity, proved_at or now, now)
-        before = None
-        if earlier is not None and trust.trust in (Trust.REVOKED, Trust.EXPIRED):
-            before = self._trust(integrity, earlier, now)
-        policy = policy_verdict(
-            self._policy,
-            integrity,
-            time_stamps=stamps,
-            key=self._strength(integrity.certificate),
-            proved_at=proved_at,
-            now=now,
-        )
-        return conclude(integrity, stamps, trust, policy, subject, trust_before_signing=before, document=document)
-
-    def _time_stamp_conclusion(self, integrity: IntegrityVerdict, stamp: TimeStampVerdict) -> SignatureConclusion:
-        return conclude(integrity, (stamp,), stamp.trust, None, self._subject(integrity), document=True)
-
-    def _trust(self, integrity: IntegrityVerdict, at: datetime, now: datetime) -> TrustVerdict:
-        assert integrity.certificate is not None
-        return self._judge.judge(
-            integrity.certificate,
-            Purpose.SIGNING,
-            at=at,
-            now=now,
-            others=integrity.other_certificates,
-            ocsp_responses=integrity.embedded_ocsp_responses,
-            crls=integrity.embedded_crls,
-        )
-
-    def _document_time_stamp(
-        self, integrity: IntegrityVerdict, later: TimeStampVerdict | None, now: datetime
-    ) -> TimeStampVerdict:
-        if not integrity.crypto_valid or integrity.structure_valid is not True or not integrity.time_stamps:
-            return TimeStampVerdict(valid=False, gen_time=None, digest=None, trust=None, detail="does not hold")
-        proved_by_later = later.gen_time if later is not None else None
-        return self._time_stamp(integrity.time_stamps[0], integrity, proved_by_later, now)
-
-    def _time_stamp(
-        self, found: TimeStampFound, integrity: IntegrityVerdict, proved_by_later: datetime | None, now: datetime
-    ) -> TimeStampVerdict:
-        """
-        Judge one token: imprint, signature, time, algorithms, then its authority.
-
-        The authority is judged when the token is proved to have existed: by a later time-stamp, else now; under a
-        policy that lets a token outlive its authority's certificate, at the token's own time.
-        """
-        try:
-            reading = self._tokens.read(found.token)
-        except UnreadableSignature:
-            return TimeStampVerdict(valid=False, gen_time=None, digest=None, trust=None, detail="not readable")
-        digest = _digest(reading.imprint_algorithm)
-        broken = self._broken(reading, found.covered, now)
-        if broken is not None or reading.certificate is None:
-            return TimeStampVerdict(False, reading.gen_time, digest, None, broken or "without certificate")
-        own_time = self._policy.expired_authorities
-        trust = self._judge.judge(
-            reading.certificate,
-            Purpose.TIME_STAMPING,
-            at=reading.gen_time if own_time else (proved_by_later or now),
-            now=now,
-            others=(*reading.other_certificates, *integrity.other_certificates),
-            ocsp_responses=integrity.embedded_ocsp_responses,
-            crls=integrity.embedded_crls,
-        )
-        return TimeStampVerdict(trust.trust is Trust.GOOD, reading.gen_time, digest, trust, trust.detail)
-
-    def _broken(self, reading: TokenReading, covered: bytes | None, now: datetime) -> str | None:
-        """Why the token proves nothing whoever signed it; None where it holds."""
-        if covered is None or not _imprint_holds(reading, covered):
-            return "imprint of something else"
-        if not reading.signature_valid:
-            return "signature does not hold"
-        if reading.gen_time > now + _CLOCK_SKEW:
-            return "time lies in the future"
-        judged = [self._policy.token_digest(algorithm) for algorithm in reading.digest_algorithms]
-        judged.append(self._policy.digest(reading.imprint_algorithm, reading.gen_time))
-        return "weak algorithm" if Acceptance.REFUSED in judged else None
-
-    def _subject(self, integrity: IntegrityVerdict) -> str | None:
-        if integrity.certificate is None:
-            return None
-        try:
-            return self._describe(integrity.certificate)
-        except ValueError:
-            return None
+    A signature over data of its own says nothing about a file beside it. Every reference to something outside that
+    holds found it among *contents*, so it is enough to count; "/" and "#…" are inside.
+    """
+    outside = {name for entry in found for name in entry.covers if name != "/" and not name.startswith("#")}
+    return len(outside) < min(len(contents), _COVERS_TOLD)
 
 
-def _unfit_hash(signature: BinaryIO, content: bytes | None) -> MessageKey | None:
-    """What can be said of a hash signature before it is read."""
+def _unfit(content_type: ContentType, signature: BinaryIO, content: bytes | None) -> MessageKey | None:
+    """What can be said before anything is read: the wrong kind of file, or no hash."""
     beginning = signature.read(len(_PDF_MARK))
     signature.seek(0)
+    if content_type is ContentType.PDF:
+        return MessageKey.XML_SENT_AS_PDF if beginning.startswith(_XML_MARKS) else None
     if beginning == _PDF_MARK:
         return MessageKey.PDF_SENT_AS_HASH
     if content is not None:
@@ -313,27 +267,15 @@ def _unfit_hash(signature: BinaryIO, content: bytes | None) -> MessageKey | None
 
 
 def _message(conclusions: Sequence[SignatureConclusion]) -> MessageKey:
-    """One message for all of a content's signatures: the reason where only one speaks."""
+    """One message for all of a file's signatures: the reason where only one speaks."""
     signatures = [c for c in conclusions if c.integrity.kind is SignatureKind.SIGNATURE]
-    failing = [c for c in conclusions if c.sub_indication is not None]
+    if not signatures:
+        return MessageKey.NOT_SIGNED  # document time-stamps alone prove when, and sign nothing
+    failing = [c for c in conclusions if not c.accepted]
     if not failing:
-        return MessageKey.VALID if len(signatures) == 1 else MessageKey.ALL_VALID
+        if any(c.message is MessageKey.TRUST_NOT_JUDGED for c in conclusions):
+            return MessageKey.TRUST_NOT_JUDGED
+        return MessageKey.ALL_VALID if len(signatures) > 1 else MessageKey.VALID
     if len(signatures) == 1:
         return next((c.message for c in failing if c.integrity.kind is SignatureKind.SIGNATURE), failing[0].message)
     return MessageKey.SOME_NOT_VALID
-
-
-def _imprint_holds(reading: TokenReading, covered: bytes) -> bool:
-    """Whether the token is over *covered*, which an engine gives as octets, or as their digest where it streams."""
-    try:
-        expected = hashlib.new(reading.imprint_algorithm, covered).digest()
-    except (ValueError, TypeError):
-        return False
-    return hmac.compare_digest(reading.imprint, expected) or hmac.compare_digest(reading.imprint, covered)
-
-
-def _digest(name: str) -> DigestAlgorithm | str:
-    try:
-        return DigestAlgorithm(name)
-    except ValueError:
-        return name

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 import secrets
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import flask
 from flask.typing import ResponseReturnValue
@@ -29,6 +29,7 @@ from gateway.pages.mounting import Mounted
 from gateway.pages.security import add_headers
 from gateway.pages.signing import SignViews
 from gateway.pages.steps import Steps
+from gateway.pages.texts import zone_of
 from gateway.pages.turn import Turn, current_turn, language_of
 from gateway.storage.api import ArrivalStore, ConsumerDirectory, ContentStore
 
@@ -75,7 +76,7 @@ def build_pages_wsgi(
     if len(secret_key) < _SECRET_KEY_BYTES:
         raise ConfigurationError(f"pages: secret_key must have at least {_SECRET_KEY_BYTES} bytes")
     names = CookieNames(secure_cookies)
-    frame = Frame(catalog, _zone(time_zone), assets := Assets(), clock, test_band=test_band)
+    frame = Frame(catalog, zone_of(time_zone), assets := Assets(), clock, test_band=test_band)
     steps = Steps(frame, consumers, signing.instruments, resolve_instrument, clock)
     views = SignViews(signing, consumers, arrivals, contents, frame, steps, clock)
     failures = Failures(frame)
@@ -91,6 +92,7 @@ def build_pages_wsgi(
 
 
 def _flask(secret_key: bytes, names: CookieNames) -> flask.Flask:
+    logging.getLogger("flask_wtf.csrf").disabled = True  # the audit records say what was refused, as records
     app = flask.Flask("gateway.pages", static_folder=None)
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -175,10 +177,3 @@ def _audited(
                 return failures.http(error)
 
     return recorded
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(f"pages: time_zone {name!r} is not known") from None

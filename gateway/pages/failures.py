@@ -26,6 +26,7 @@ from gateway.pages.frame import Action, Frame, Notice, show_address
 from gateway.pages.texts import Speaker
 from gateway.pages.turn import Turn, current_turn
 
+_RETRY_AFTER_S = 30
 _OTHER_PERSON = "other-person"
 
 
@@ -51,8 +52,8 @@ class Failures:
             return self.unforeseen(error)
         notice, status = found
         response = self._frame.notice(turn, notice, status)
-        if isinstance(error, ServiceBusy):
-            response.headers["Retry-After"] = str(error.retry_after_s)
+        if isinstance(error, ServiceBusy | StoredContentMissing):
+            response.headers["Retry-After"] = str(getattr(error, "retry_after_s", _RETRY_AFTER_S))
         return response
 
     def http(self, error: HTTPException) -> ResponseReturnValue:
@@ -85,7 +86,7 @@ class Failures:
     def _words(self, error: GatewayError, turn: Turn, say: Speaker) -> tuple[Notice, int] | None:
         """The page for *error* and its status, where there is one."""
         match error:
-            case RequestNotFound() | StoredContentMissing():
+            case RequestNotFound():
                 return _unknown(say), 404
             case SessionSuperseded():
                 return _taken(turn, say), 409
@@ -102,7 +103,7 @@ class Failures:
                 paragraphs = (say.text("page.locked-explained"),)
                 heading = say.text("page.locked", time=self._frame.moment(until, turn))
                 return Notice("bad", heading, paragraphs, _choose_other(turn, say)), 423
-            case ServiceBusy():
+            case ServiceBusy() | StoredContentMissing():  # a store that is away for a moment looks like a lost content
                 return _simple("warn", "busy", say, _retry(turn, say)), 503
         return None
 

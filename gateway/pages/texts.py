@@ -5,12 +5,14 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.dates import format_date, format_time
 from babel.units import format_unit
 from markupsafe import Markup, escape
 
 from gateway.domain.messages import Language
+from gateway.errors import ConfigurationError
 from gateway.messages.api import Catalog
 
 NAMES_OF_LANGUAGES = {Language.RO: "Română", Language.RU: "Русский", Language.EN: "English"}
@@ -82,3 +84,11 @@ def visible(text: str) -> str:
     """
     shown = "".join(" " if unicodedata.category(character) in _INVISIBLE else character for character in text)
     return " ".join(shown.split())
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """The time zone of an IANA name. Raises ``ConfigurationError``."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(f"pages: time_zone {name!r} is not known") from None

@@ -49,6 +49,7 @@ class HttpTimeStamping:
         nonce: Callable[[], int],
         reader: TokenReader,
         accept_certificate: AcceptCertificate | None = None,
+        policies: frozenset[str] = frozenset(),
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """
@@ -63,6 +64,7 @@ class HttpTimeStamping:
             nonce: fresh non-negative random numbers of at least 64 bits.
             reader: reads the tokens that come.
             accept_certificate: asked once a batch about each certificate found; None accepts all.
+            policies: dotted identifiers that a token may name as its policy; empty accepts any.
             clock: the time (UTC), for ``check`` alone.
 
         Raises:
@@ -81,6 +83,7 @@ class HttpTimeStamping:
         self._nonce = nonce
         self._reader = reader
         self._accept_certificate = accept_certificate
+        self._policies = policies
         self._clock = clock
         self._fitness = lru_cache(maxsize=_CERTIFICATES_KEPT)(fitness)
         self._by_process: dict[int, Connections] = {}
@@ -144,6 +147,8 @@ class HttpTimeStamping:
         except ValueError:
             raise NoAnswer("answer is not readable") from None
         fault = misses(reading, asked)
+        if fault is None and self._policies and reading.policy not in self._policies:
+            fault = "token is under another policy"
         if fault is None and reading.certificate is None:
             fault = "token without its certificate"
         if fault is None and reading.certificate is not None:

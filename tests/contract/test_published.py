@@ -68,8 +68,10 @@ def test_head_has_the_length_and_no_body(door):
 
 
 @pytest.mark.parametrize("query", ["xsd=xsd1", "xsd", "wsdl=wsdl0", "disco", "wsdl&x=1", "\xff"])
-def test_another_query_is_not_found(door, query):
-    assert door.call(method="GET", query=query).status == 404
+def test_another_query_is_not_found_and_told_which_there_are(door, query):
+    answer = door.call(method="GET", query=query)
+    assert answer.status == 404
+    assert b"The contract is at ?wsdl, ?singleWsdl and ?xsd=xsd0" in answer.body
 
 
 def test_a_visitor_is_told_where_the_contract_is(door):

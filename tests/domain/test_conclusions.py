@@ -9,11 +9,13 @@ from gateway.domain.conclusions import conclude
 from gateway.domain.contents import DigestAlgorithm
 from gateway.domain.indications import Indication, SubIndication
 from gateway.domain.messages import MessageKey
+from gateway.domain.reasons import reasons_of
 from gateway.domain.verdicts import (
     IntegrityFailure,
     IntegrityVerdict,
     PolicyVerdict,
     SignatureKind,
+    TimeStampKind,
     TimeStampVerdict,
     Trust,
     TrustVerdict,
@@ -211,3 +213,77 @@ def test_only_what_passed_is_without_a_sub_indication():
             for stamps in ((), (STAMP,), (BROKEN,)):
                 indication, sub, message = told(integrity, stamps, trusting(trust))
                 assert (indication is PASSED) == (sub is None) == (message is MessageKey.VALID)
+
+
+def test_a_container_with_more_than_is_signed_is_not_passed_and_says_so():
+    partly = replace(HOLDS, content_digest=None, covers_whole_document=False, covers=("a.txt",))
+    assert told(partly) == (OPEN, SubIndication.SIG_CONSTRAINTS_FAILURE, MessageKey.PARTLY_COVERED)
+    assert reasons_of(conclude(partly, (), GOOD_TRUST, MET, None)) == (MessageKey.PARTLY_COVERED,)
+
+
+def stamp(kind, days, **more):
+    return replace(STAMP, kind=kind, gen_time=NOW - timedelta(days=days), **more)
+
+
+@pytest.mark.parametrize("kind", [TimeStampKind.CONTENT, TimeStampKind.REFERENCES])
+def test_time_stamps_that_do_not_cover_the_value_neither_prove_a_time_nor_spoil_it(kind):
+    assert conclude(HOLDS, (stamp(kind, 1),), GOOD_TRUST, MET, None).signed_at is None
+    assert told(stamps=(stamp(kind, 1, valid=False),)) == (PASSED, None, MessageKey.VALID)
+
+
+@pytest.mark.parametrize(
+    ("days", "in_order"),
+    [((4, 3, 2, 1), True), ((1, 1, 1, 1), True), ((3, 4, 2, 1), False), ((4, 2, 3, 1), False), ((4, 3, 1, 2), False),
+     ((1, 3, 2, 2), False)],
+)  # fmt: skip
+def test_time_stamps_are_as_old_as_what_they_cover_allows(days, in_order):
+    kinds = (TimeStampKind.CONTENT, TimeStampKind.SIGNATURE, TimeStampKind.REFERENCES, TimeStampKind.ARCHIVE)
+    stamps = tuple(stamp(kind, ago) for kind, ago in zip(kinds, days, strict=True))
+    disorder = (OPEN, SubIndication.TIMESTAMP_ORDER_FAILURE, MessageKey.TIME_STAMP_ORDER)
+    assert told(stamps=stamps) == ((PASSED, None, MessageKey.VALID) if in_order else disorder)
+
+
+def test_a_time_stamp_that_is_not_valid_contradicts_nothing():
+    stamps = (stamp(TimeStampKind.SIGNATURE, 1), stamp(TimeStampKind.ARCHIVE, 2, valid=False))
+    assert told(stamps=stamps) == (PASSED, None, MessageKey.VALID)
+
+
+def test_missing_content_leaves_everything_open():
+    missing = replace(HOLDS, crypto_valid=False, structure_valid=None, failure=IntegrityFailure.CONTENT_MISSING)
+    assert told(missing) == (OPEN, SubIndication.SIGNED_DATA_NOT_FOUND, MessageKey.CONTENT_MISSING)
+
+
+def test_without_anchors_nothing_is_passed_and_what_holds_is_accepted():
+    found = conclude(HOLDS, (), None, MET, None, anchored=False)
+    assert (found.indication, found.message, found.accepted) == (OPEN, MessageKey.TRUST_NOT_JUDGED, True)
+    weak = PolicyVerdict(missed=(MessageKey.WEAK_ALGORITHM,))
+    for one in (
+        conclude(HOLDS, (), None, weak, None, anchored=False),
+        conclude(HOLDS, (BROKEN,), None, MET, None, anchored=False),
+        conclude(replace(HOLDS, certificate_reference_matches=False), (), None, MET, None, anchored=False),
+        conclude(replace(HOLDS, structure_valid=False), (), None, MET, None, anchored=False),
+        conclude(replace(HOLDS, structure_valid=None), (), None, MET, None, anchored=False),
+    ):
+        assert not one.accepted
+    assert not conclude(HOLDS, (), None, MET, None).accepted
+
+
+@pytest.mark.parametrize(
+    ("integrity", "more", "reasons"),
+    [
+        (replace(HOLDS, structure_valid=False), {}, (MessageKey.NOT_VALID, MessageKey.AMBIGUOUS_STRUCTURE)),
+        (replace(HOLDS, certificate_reference_matches=False), {}, (MessageKey.UNDETERMINED, MessageKey.SIGNER_NOT_NAMED)),
+        (replace(PDF, covers_whole_document=False, modified_after_signing=None), {},
+         (MessageKey.UNDETERMINED, MessageKey.CHANGES_NOT_JUDGED)),
+        (replace(PDF, modified_after_signing=True), {}, (MessageKey.CHANGED_AFTER_SIGNING,)),
+        (HOLDS, {"trust": trusting(Trust.CHAIN_INVALID)}, (MessageKey.NOT_TRUSTED, MessageKey.CHAIN_NOT_VALID)),
+        (HOLDS, {"stamps": (STAMP, BROKEN)}, (MessageKey.TIME_STAMP_NOT_VALID,)),
+        (HOLDS, {"stamps": (STAMP, replace(BROKEN, judged=False))}, (MessageKey.TIME_STAMP_NOT_JUDGED,)),
+        (HOLDS, {"policy": PolicyVerdict((), (MessageKey.WEAK_ALGORITHM,))}, (MessageKey.WEAK_ALGORITHM_TOLERATED,)),
+        (HOLDS, {}, ()),
+    ],
+)  # fmt: skip
+def test_reasons_say_everything_that_was_found_and_the_deciding_one_first(integrity, more, reasons):
+    given = {"stamps": (), "trust": GOOD_TRUST, "policy": MET, **more}
+    found = conclude(integrity, given["stamps"], given["trust"], given["policy"], None)
+    assert reasons_of(found) == reasons

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -15,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError, ServiceBusy
-from gateway.formats.isolated import Answer, opened
+from gateway.formats.isolated import Answer, opened, receive, send
 from gateway.formats.isolation import Declined, Isolation, Stopped
 
 WORK = """
@@ -112,6 +114,19 @@ def test_answers_come_with_their_octets_and_the_process_stays(work, document):
     assert second.fields == {"said": None, "pid": first.fields["pid"]}
     assert first.fields["pid"] != os.getpid()
     assert document.tell() == 4
+
+
+def test_octets_of_every_size_arrive_in_their_order():
+    """Large ones go alone and small ones together; what was announced otherwise is no message."""
+    blobs = [b"", b"a" * 70_000, b"bc", b"", b"d" * 65_536, b"e" * 65_537, b"f" * 200_000, b""]
+    near, far = socket.socketpair()
+    with near, far:
+        threading.Thread(target=send, args=(far, {"said": 1}, blobs), daemon=True).start()
+        assert receive(near, 1 << 20) == ({"said": 1}, blobs)
+        text = b'{"blobs": [3, 4]}'
+        far.sendall(struct.pack(">II", len(text), 6) + text + b"abcdef")
+        with pytest.raises(ValueError, match="announced"):
+            receive(near, 1 << 20)
 
 
 def test_large_files_are_read_by_position(work):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import gateway.operations.signer_certificates
 import gateway.pages
-from gateway.domain.messages import Language, MessageKey
+from gateway.domain.messages import VALIDATION_REASONS, Language, MessageKey
 from gateway.errors import ConfigurationError
 from gateway.messages.catalog import TextCatalog, load_catalog, parse_entries
 
@@ -72,6 +72,18 @@ def test_texts_of_message_keys_differ_from_each_other(catalog):
     for language in Language:
         texts = [catalog.text(key.value, language) for key in MessageKey]
         assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_reason_of_validation_is_explained_with_advice(catalog, language):
+    """What happened and what to do, in whole sentences; and nothing is explained that is never said."""
+    for table in ("explained", "advice"):
+        named = {key.removeprefix(f"{table}.") for key in catalog.entries(language) if key.startswith(f"{table}.")}
+        assert named == {key.value for key in VALIDATION_REASONS}
+        texts = [catalog.text(f"{table}.{key.value}", language) for key in VALIDATION_REASONS]
+        assert all(text.endswith(".") and 12 < len(text) <= 220 for text in texts)
+    explained = [catalog.text(f"explained.{key.value}", language) for key in VALIDATION_REASONS]
+    assert len(set(explained)) == len(explained)
 
 
 def test_letters_are_those_of_the_language(catalog):

@@ -14,12 +14,13 @@ import pytest
 
 from gateway.domain.certificates import KeyAlgorithm, SigningCertificate
 from gateway.domain.contents import ContentDigest, ContentId, ContentType, StoredContent
-from gateway.domain.parties import Consumer, ConsumerId, ExpectedSigner
+from gateway.domain.parties import NO_LIMITS, Consumer, ConsumerId, ExpectedSigner
 from gateway.domain.requests import ContentProgress, RequestId, SignContent, SignRequest
 from gateway.domain.signatures import DataToBeSigned, PreparedSignature, SignatureValue
 from gateway.domain.verdicts import IntegrityVerdict, SignatureKind, TimeStampFound, Trust, TrustVerdict
 from gateway.errors import (
     AuthorityUnavailable,
+    InvalidRequest,
     RequestNotFound,
     StoredContentMissing,
     UnreadableSignature,
@@ -112,9 +113,15 @@ class MemoryRequests:
     """Requests behind their door: every write is guarded and says whether it took effect."""
 
     def __init__(self):
-        self.records, self._lock = {}, threading.Lock()
+        self.records, self._lock, self.judged = {}, threading.Lock(), []
 
-    def add(self, request):
+    def refuse_excess(self, consumer_id, now, limits, more_bytes):
+        self.judged.append((limits, more_bytes))
+        if limits.open_requests is not None and len(self.records) >= limits.open_requests:
+            raise InvalidRequest("request", "too many")
+
+    def add(self, request, limits=NO_LIMITS):
+        self.refuse_excess(request.consumer_id, request.created, limits, 0)
         waiting = tuple(ContentProgress(content.index) for content in request.contents)
         self.records[request.id] = RequestRecord(request, None, None, waiting)
 

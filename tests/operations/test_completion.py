@@ -9,7 +9,7 @@ from gateway.domain.contents import DigestAlgorithm
 from gateway.domain.messages import MessageKey
 from gateway.domain.requests import ContentProgress, ContentState, SignStatus
 from gateway.domain.signatures import DataToBeSigned, PreparedSignature
-from gateway.errors import UnreadableSignature
+from gateway.errors import ServiceBusy, UnreadableSignature
 from gateway.operations.completion import pack_state, unpack_state
 from gateway.operations.sign import Finished, TryAgain
 
@@ -223,17 +223,53 @@ def test_a_stored_state_comes_back_as_it_was(algorithm, state):
     assert unpack_state(b"octets", pack_state(prepared)) == prepared
 
 
-def test_a_document_that_was_lost_fails_alone(house):
-    """Decision 9: one result per content; the others need not suffer, at every try, until the request expires."""
+@pytest.fixture
+def two_documents(house):
+    """A request whose two documents have values and no time-stamps."""
     house.authority.silent = "all"
     documents = house.documents(b"%PDF one", b"%PDF two")
     request_id = house.request(documents)
     house.visit(request_id)
-    house.contents.delete(documents[0].content.content_id)
     house.authority.silent = frozenset()
+    return request_id, documents[0].content.content_id
+
+
+def test_a_document_that_is_away_for_a_moment_is_finished_later(house, two_documents):
+    """A store that is not mounted looks like one that lost a document: its signature must not be thrown away."""
+    request_id, first = two_documents
+    octets = house.contents.bytes.pop(first)
+    assert house.signing.finish(request_id, b"a") == TryAgain(MessageKey.NO_TIME_STAMP, 1)
+    assert house.states(request_id) == ["time-stamp-missing", "done"]
+    assert progress_of(house, request_id)[0].value is not None
+    house.contents.bytes[first] = octets
+    found = house.signing.finish(request_id, b"a")
+    assert found.outcome.message is None
+    assert house.states(request_id) == ["done", "done"]
+
+
+def test_a_document_that_was_lost_fails_alone_after_ten_minutes(house, two_documents):
+    """Decision 9: one result per content; the others need not suffer, at every try, until the request expires."""
+    request_id, first = two_documents
+    house.contents.delete(first)
+    house.clock.move(minutes=9)
+    assert house.signing.finish(request_id, b"a") == TryAgain(MessageKey.NO_TIME_STAMP, 1)
+    house.clock.move(minutes=1)
     found = house.signing.finish(request_id, b"a")
     assert found.outcome.message is MessageKey.PARTLY_SIGNED
     assert house.states(request_id) == ["failed", "done"]
+    assert progress_of(house, request_id)[0].reason is MessageKey.DOCUMENT_UNSIGNABLE
+
+
+def test_a_store_that_takes_nothing_now_keeps_every_value(house, two_documents, monkeypatch):
+    request_id, _ = two_documents
+
+    def full():
+        raise ServiceBusy(30)
+
+    monkeypatch.setattr(house.contents, "create", full)
+    assert house.signing.finish(request_id, b"a") == TryAgain(MessageKey.NO_TIME_STAMP, 2)
+    monkeypatch.undo()
+    assert house.signing.finish(request_id, b"a").outcome.message is None
 
 
 def test_a_request_whose_time_is_over_is_not_finished(house):

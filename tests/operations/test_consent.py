@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.contents import ContentDigest, ContentId, ContentType, StoredContent
 from gateway.domain.parties import ConsumerId
 from gateway.domain.requests import RequestId, SignContent, SignRequest
@@ -81,6 +82,13 @@ def test_anything_else_shown_makes_another_token(shown):
 def test_another_certificate_or_none_makes_another_token():
     assert consent_token(NONCE, REQUEST, b"another certificate") != TOKEN
     assert consent_token(NONCE, REQUEST, None) != TOKEN
+
+
+def test_another_appearance_makes_another_token():
+    """Of the signature, as the document will show it."""
+    seen = VisibleSignature(1, 10, 10, 200, 60)
+    tokens = [consent_token(NONCE, REQUEST, CERTIFICATE, one) for one in (seen, replace(seen, text="{signer}"))]
+    assert len({TOKEN, *tokens}) == 3
 
 
 def test_nobody_makes_a_token_without_the_sessions_nonce():

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.domain.contents import ContentDigest, ContentType, DigestAlgorithm
-from gateway.domain.parties import DelegatorType, ExpectedSigner
+from gateway.domain.parties import ConsumerLimits, DelegatorType, ExpectedSigner
 from gateway.domain.requests import ContentState, SignStatus, status_at
 from gateway.errors import InvalidRequest, StoredContentMissing
 from gateway.operations.post_sign_request import (
@@ -27,8 +27,10 @@ NUMBER = "2000000000007"
 def post(house):
     """Posts a request of hashes unless told otherwise; *limits* are the operation's."""
 
-    def send(*contents, limits=RequestLimits(), **more):  # noqa: B008 - frozen
-        operation = PostSignRequest(house.requests, house.contents, house.engines, limits, house.clock, house.ids)
+    def send(*contents, limits=RequestLimits(), monotonic=lambda: 0.0, **more):  # noqa: B008 - frozen
+        operation = PostSignRequest(
+            house.requests, house.contents, house.engines, limits, house.clock, house.ids, monotonic
+        )
         given = {"content_type": ContentType.HASH, "short_description": "Contract", **more}
         return operation(house.consumer, PostedRequest(contents=contents or (PostedContent(HASH),), **given))
 
@@ -220,6 +222,15 @@ def test_a_hash_so_long_that_it_was_stored_is_no_hash(house, refusal):
     assert refusal(PostedContent(stored)) == ("Contents[0].Content", "a hash must have 20, 32, 48 or 64 bytes")
 
 
+def test_a_hash_written_in_hexadecimal_is_told_apart(refusal):
+    """SHA-256 in hexadecimal is as long as SHA-512."""
+    written = hashlib.sha256(b"x").hexdigest().encode()
+    assert refusal(PostedContent(written)) == (
+        "Contents[0].Content",
+        "is a hash written in hexadecimal: send its octets",
+    )
+
+
 def test_sha1_may_be_refused_by_setting(post, refusal):
     sha1 = PostedContent(b"x" * 20)
     assert post(sha1)
@@ -348,6 +359,59 @@ def test_delegation_fails_closed(refusal, signer, field):
     assert refusal(expected_signer=signer)[0] == field
 
 
+# ---------------------------------------------------------------- what a consumer may use
+
+
+def test_a_consumers_own_limit_wins_over_the_gateways(house, post, refusal):
+    of_all = RequestLimits(consumer=ConsumerLimits(request_bytes=20))
+    said = refusal(pdf(PDF), pdf(PDF), content_type=ContentType.PDF, limits=of_all)
+    assert said == ("Contents", "together are larger than the 20 bytes that this system may post")
+    house.consumer = replace(house.consumer, limits=ConsumerLimits(request_bytes=1000))
+    assert post(pdf(PDF), pdf(PDF), content_type=ContentType.PDF, limits=of_all)
+    house.consumer = replace(house.consumer, limits=ConsumerLimits(request_bytes=0))
+    assert post(pdf(PDF), pdf(PDF), content_type=ContentType.PDF, limits=of_all)
+
+
+def test_documents_are_counted_before_they_are_looked_into(house, refusal):
+    limits = RequestLimits(consumer=ConsumerLimits(open_requests=0, stored_bytes=5))
+    house.consumer = replace(house.consumer, limits=ConsumerLimits(open_requests=None))
+    house.requests.refuse_excess = lambda *asked: _refuse(asked)
+    refusal(pdf(PDF), pdf(house.contents.keep(PDF)), content_type=ContentType.PDF, limits=limits)
+    assert house.engine.inspected == []
+
+
+def _refuse(asked):
+    assert asked[3] == 2 * len(PDF)
+    raise InvalidRequest("Contents", "too many bytes")
+
+
+def test_what_is_one_too_many_when_it_is_kept_leaves_nothing_behind(house, post):
+    """Another call may have been faster since the first look."""
+    limits = RequestLimits(consumer=ConsumerLimits(open_requests=1))
+    post(limits=limits)
+    house.requests.refuse_excess, judge = (lambda *_: None), house.requests.refuse_excess
+    house.requests.add = lambda request, limits: judge(request.consumer_id, request.created, limits, 0)
+    with pytest.raises(InvalidRequest):
+        post(pdf(), content_type=ContentType.PDF, limits=limits)
+    assert house.contents.bytes == {}
+
+
+def test_looking_into_many_slow_documents_has_an_end_that_is_said(house, refusal):
+    """Each takes twenty seconds; after the third there is no time for a fourth."""
+    ticks = iter([0.0, 20.0, 40.0, 61.0])
+    found = refusal(
+        *[pdf() for _ in range(5)],
+        content_type=ContentType.PDF,
+        limits=RequestLimits(inspecting=timedelta(seconds=60)),
+        monotonic=lambda: next(ticks),
+    )
+    assert found == (
+        "Contents[3].Content",
+        "was not looked into: the documents before it took 60 seconds, all that one request may take; post fewer together",
+    )
+    assert len(house.engine.inspected) == 3
+
+
 # ---------------------------------------------------------------- nothing stays
 
 
@@ -366,7 +430,7 @@ def test_what_came_with_a_text_too_long_is_deleted_unseen(house, refusal):
 def test_contents_stay_where_a_failing_database_may_have_kept_the_request(house, post):
     """Only the answer may have been lost, and then a row claims them; else maintenance finds them."""
 
-    def fail(_request):
+    def fail(_request, _limits):
         raise RuntimeError("database is gone")
 
     house.requests.add = fail

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.messages import MessageKey
 from gateway.domain.requests import SignStatus
 from gateway.domain.sessions import SigningSession
@@ -59,6 +60,28 @@ def test_what_a_signature_says_besides_its_content(house, request_id):
     assert first.reason == "I agree"
     assert first.signature_id != second.signature_id
     assert len(first.signature_id) == 32
+
+
+def test_signatures_in_documents_are_seen_as_their_consumer_wants(house, request_id):
+    """And those over hashes not at all."""
+    wanted = VisibleSignature(1, 10, 10, 200, 60)
+    house.signing._appearance_of = {house.consumer.id: wanted}.get
+    house.visit(request_id)
+    house.visit(house.request(house.documents(b"%PDF one")))
+    assert [one.appearance for one in house.engine.prepared] == [None, None, wanted]
+
+
+def test_a_consent_is_over_what_will_be_seen(house):
+    """Where the consumer's wish is another by then, the signer is asked again."""
+    appearances = {house.consumer.id: VisibleSignature(1, 10, 10, 200, 60)}
+    house.signing._appearance_of = appearances.get
+    request_id = house.request(house.documents(b"%PDF one"))
+    house.choose(request_id)
+    token = house.token(request_id)
+    appearances[house.consumer.id] = VisibleSignature(1, 10, 10, 200, 61)
+    with pytest.raises(ConsentMismatch):
+        house.sign(request_id, token=token)
+    assert isinstance(house.sign(request_id), Finished)
 
 
 def test_the_device_is_closed_whatever_happens(house, request_id):

@@ -5,6 +5,7 @@ import hashlib
 import io
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,10 +21,11 @@ from gateway.domain.verdicts import (
     IntegrityVerdict,
     SignatureKind,
     TimeStampFound,
+    TimeStampKind,
     Trust,
     TrustVerdict,
 )
-from gateway.domain.verification import VerificationContent, VerificationRequest
+from gateway.domain.verification import DetachedContent, FileFormat, VerificationContent, VerificationRequest
 from gateway.errors import InvalidRequest, ServiceBusy, StoredContentMissing, UnreadableSignature
 from gateway.operations import verify_signatures
 from gateway.operations.verify_signatures import VerifySignatures
@@ -90,6 +92,7 @@ class House:
         self.tokens = {}
         self.standing = {}
         self.asked = []
+        self.read_with = []
         self.stored = {}
         self.deleted = []
         self.policy = MSIGN_COMPAT
@@ -101,6 +104,11 @@ class House:
         if isinstance(found, Exception):
             raise found
         return found(content) if callable(found) else found
+
+    # SignatureReader
+    def read_file(self, signature, contents, *, as_stated=False):
+        self.read_with.append((list(contents), as_stated))
+        return self.read(signature, None)
 
     # CertificateJudge
     def judge(self, certificate, purpose, **more):
@@ -122,7 +130,7 @@ class House:
             raise ValueError
         return "CN=" + der.decode()
 
-    def operation(self, **more):
+    def operation(self, *, judged=True, **more):
         house = self
 
         class Tokens:
@@ -134,7 +142,7 @@ class House:
 
         return VerifySignatures(
             dict.fromkeys(ContentType, self),
-            self,
+            self if judged else None,
             Tokens(),
             self,
             self.policy,
@@ -187,7 +195,7 @@ def test_the_signer_is_judged_at_the_earliest_proved_time_with_the_evidence_at_h
         {"at": NOW - 2 * DAY, "now": NOW, "others": (b"issuer",), "ocsp_responses": (b"ocsp",), "crls": (b"crl",)}
     ]
     stampers = [(c, m["at"]) for c, purpose, m in house.asked if purpose is Purpose.TIME_STAMPING]
-    assert stampers == [(TSA, NOW - DAY), (TSA, NOW - 2 * DAY)]
+    assert sorted(stampers) == [(TSA, NOW - 2 * DAY), (TSA, NOW - DAY)]
 
 
 def test_without_a_time_stamp_the_signer_is_judged_now(house):
@@ -393,6 +401,204 @@ def test_one_message_stands_for_all_signatures(house, failures, message):
     assert len(result.conclusions) == len(failures)
 
 
+# ------------------------------------------------------------------ what a time-stamp proves
+
+
+def stamp(name, kind):
+    return TimeStampFound(name, COVERED, kind)
+
+
+@pytest.mark.parametrize("kind", [TimeStampKind.CONTENT, TimeStampKind.REFERENCES])
+def test_a_time_stamp_that_does_not_cover_the_value_proves_no_time_of_it(house, kind):
+    house.files[b"file"] = [integrity(time_stamps=(stamp(b"token", kind),))]
+    house.tokens[b"token"] = token(NOW - 5 * DAY)
+    house.standing[SIGNER] = lambda at: Trust.EXPIRED if at > NOW - 2 * DAY else Trust.GOOD
+    result = house.one()
+    assert result.message is MessageKey.EXPIRED_UNPROVEN
+    assert result.conclusions[0].signed_at is None
+
+
+def test_a_content_time_stamp_proves_that_it_was_signed_afterwards(house):
+    house.files[b"file"] = [integrity(time_stamps=(stamp(b"token", TimeStampKind.CONTENT),))]
+    house.tokens[b"token"] = token(NOW - DAY)
+    house.standing[SIGNER] = lambda at: Trust.EXPIRED if at > NOW - 2 * DAY else Trust.GOOD
+    result = house.one()
+    assert result.message is MessageKey.EXPIRED_CERTIFICATE
+    assert result.conclusions[0].indication is Indication.TOTAL_FAILED
+
+
+def test_an_archive_time_stamp_settles_the_time_and_proves_the_tokens_before_it(house):
+    """Under a policy by which a token does not outlive its authority's certificate."""
+    house.policy = ETSI
+    house.files[b"file"] = [
+        integrity(time_stamps=(stamp(b"first", TimeStampKind.SIGNATURE), stamp(b"second", TimeStampKind.ARCHIVE)))
+    ]
+    house.tokens = {
+        b"first": token(NOW - 900 * DAY),
+        b"second": token(NOW - 500 * DAY, certificate=b"second authority"),
+    }
+    house.standing[TSA] = lambda at: Trust.EXPIRED if at > NOW - 400 * DAY else Trust.GOOD
+    house.standing[SIGNER] = lambda at: Trust.EXPIRED if at > NOW - 800 * DAY else Trust.GOOD
+    result = house.one()
+    assert result.valid
+    assert result.conclusions[0].signed_at == NOW - 900 * DAY
+    asked = [(certificate, more["at"]) for certificate, purpose, more in house.asked if purpose is not Purpose.SIGNING]
+    assert asked == [(b"second authority", NOW), (TSA, NOW - 500 * DAY)]
+    house.tokens[b"second"] = token(NOW - 500 * DAY, certificate=b"second authority", signature_valid=False)
+    assert not house.one().valid
+
+
+def test_a_time_stamp_after_an_archive_one_is_not_proved_by_it(house):
+    house.policy = ETSI
+    house.files[b"file"] = [
+        integrity(time_stamps=(stamp(b"archive", TimeStampKind.ARCHIVE), stamp(b"later", TimeStampKind.ARCHIVE)))
+    ]
+    house.tokens = {b"archive": token(NOW - 9 * DAY), b"later": token(NOW - 5 * DAY)}
+    house.one()
+    assert [m["at"] for _, p, m in house.asked if p is Purpose.TIME_STAMPING] == [NOW, NOW - 5 * DAY]
+
+
+def test_time_stamps_that_contradict_each_other_are_named(house):
+    house.files[b"file"] = [
+        integrity(time_stamps=(stamp(b"value", TimeStampKind.SIGNATURE), stamp(b"archive", TimeStampKind.ARCHIVE)))
+    ]
+    house.tokens = {b"value": token(NOW - DAY), b"archive": token(NOW - 2 * DAY)}
+    result = house.one()
+    assert result.message is MessageKey.TIME_STAMP_ORDER
+    assert result.conclusions[0].sub_indication is SubIndication.TIMESTAMP_ORDER_FAILURE
+
+
+def test_a_hundred_signatures_of_one_signer_ask_a_few_times(house):
+    for number in range(100):
+        name = f"token {number}".encode()
+        house.files[name] = [integrity(time_stamps=(TimeStampFound(name, COVERED),))]
+        house.tokens[name] = token(NOW - 2 * DAY + timedelta(seconds=number))
+    judge = house.judge
+    house.judge = lambda *given, **more: replace(judge(*given, **more), path=(b"signer", b"root"))
+    results = house.batch(*(content(name) for name in house.files))
+    assert all(result.valid for result in results)
+    assert len(house.asked) <= 6
+
+
+# ------------------------------------------------------------------ files that others made
+
+
+def a_file(house, file_format=FileFormat.XADES, name=b"file", contents=(), judged=True, **more):
+    operation = house.operation(readers=dict.fromkeys(FileFormat, house), judged=judged)
+    return operation.verify_file(file_format, io.BytesIO(name), contents, **more)
+
+
+def test_a_file_is_read_with_the_contents_beside_it(house):
+    house.files[b"file"] = [integrity(covers=("a",))]
+    beside = DetachedContent("a", digest_algorithm="sha256", digest=HASH)
+    result = a_file(house, contents=[beside], as_stated=True)
+    assert result.valid
+    assert house.read_with == [([beside], True)]
+
+
+def test_a_files_policy_may_be_chosen(house):
+    house.files[b"file"] = [integrity(content_digest=DigestAlgorithm.SHA1)]
+    assert a_file(house).valid
+    assert a_file(house, policy=ETSI).message is MessageKey.WEAK_ALGORITHM
+
+
+def test_a_file_without_signatures_or_that_cannot_be_read_says_so(house):
+    house.files = {b"file": [], b"junk": UnreadableSignature("x"), b"odd": RuntimeError("x")}
+    assert a_file(house).message is MessageKey.NOT_SIGNED
+    result = a_file(house, name=b"junk")
+    assert (result.message, result.indication, result.sub_indication) == (
+        MessageKey.UNREADABLE,
+        Indication.TOTAL_FAILED,
+        SubIndication.FORMAT_FAILURE,
+    )
+    result = a_file(house, name=b"odd")
+    assert (result.message, result.indication, result.sub_indication) == (
+        MessageKey.UNDETERMINED,
+        Indication.INDETERMINATE,
+        None,
+    )
+
+
+def test_document_time_stamps_of_a_file_are_shown_though_they_sign_nothing(house):
+    house.files[b"file"] = [document_stamp(b"token")]
+    house.tokens[b"token"] = token(NOW - DAY)
+    result = a_file(house, FileFormat.PADES)
+    assert (result.valid, result.message) == (False, MessageKey.NOT_SIGNED)
+    assert [c.indication for c in result.conclusions] == [Indication.TOTAL_PASSED]
+
+
+def test_document_time_stamps_prove_earlier_entries_only_where_revisions_do(house):
+    house.files[b"file"] = [pdf(), document_stamp(b"token")]
+    house.tokens[b"token"] = token(NOW - DAY)
+    assert a_file(house, FileFormat.PADES).conclusions[0].signed_at == NOW - DAY
+    assert a_file(house, FileFormat.ASIC).conclusions[0].signed_at is None
+
+
+def test_missing_content_is_no_failure_of_the_signature(house):
+    house.files[b"file"] = [
+        integrity(crypto_valid=False, structure_valid=None, failure=IntegrityFailure.CONTENT_MISSING)
+    ]
+    result = a_file(house)
+    assert (result.message, result.indication, result.sub_indication) == (
+        MessageKey.CONTENT_MISSING,
+        Indication.INDETERMINATE,
+        SubIndication.SIGNED_DATA_NOT_FOUND,
+    )
+
+
+def test_without_a_judge_integrity_and_policy_decide_and_nothing_has_passed(house):
+    house.files[b"file"] = [integrity(time_stamps=(TimeStampFound(b"token", COVERED),))]
+    house.tokens[b"token"] = token(NOW - DAY)
+    result = a_file(house, judged=False)
+    assert (result.valid, result.message) == (True, MessageKey.TRUST_NOT_JUDGED)
+    assert (result.indication, result.sub_indication) == (
+        Indication.INDETERMINATE,
+        SubIndication.NO_CERTIFICATE_CHAIN_FOUND,
+    )
+    assert (result.conclusions[0].trust, result.conclusions[0].signed_at) == (None, NOW - DAY)
+    assert house.asked == []
+    house.strength = KeyStrength(KeyFamily.RSA, 512)
+    assert a_file(house, judged=False).message is MessageKey.WEAK_ALGORITHM
+    house.files[b"file"] = [integrity(certificate_reference_matches=False)]
+    assert not a_file(house, judged=False).valid
+
+
+@pytest.mark.parametrize(
+    ("covers", "given", "valid"),
+    [
+        ((("a.txt",),), ("a.txt",), True),
+        ((("content",),), (None,), True),
+        ((("#object", "a.txt"),), ("a.txt",), True),
+        ((("a.txt",), ("b.txt",)), ("a.txt", "b.txt"), True),
+        ((("#object",),), ("a.txt",), False),
+        ((("/",),), (None,), False),
+        (((),), ("a.txt",), False),
+        ((("a.txt",),), ("a.txt", "b.txt"), False),
+        ((("#object",),), (), True),
+    ],
+)
+def test_a_file_beside_that_no_signature_covers_is_not_called_signed(house, covers, given, valid):
+    """An enveloping signature, however good, says nothing about what the caller holds."""
+    house.files[b"file"] = [integrity(covers=names) for names in covers]
+    result = a_file(house, contents=[DetachedContent(name, digest=HASH) for name in given])
+    assert result.valid is valid
+    assert all(c.accepted for c in result.conclusions)
+    if not valid:
+        assert (result.message, result.indication, result.sub_indication) == (
+            MessageKey.OTHER_CONTENT,
+            Indication.INDETERMINATE,
+            SubIndication.SIGNED_DATA_NOT_FOUND,
+        )
+
+
+def test_a_hash_signature_is_never_judged_without_its_hash(house):
+    """No second reader is asked that would be content with whatever the file itself brings."""
+    house.files[b"file"] = [integrity(crypto_valid=False, structure_valid=None, failure=IntegrityFailure.OTHER_CONTENT)]
+    operation = house.operation(readers=dict.fromkeys(FileFormat, house))
+    assert not operation.verify_one(ContentType.HASH, io.BytesIO(b"file"), HASH).valid
+    assert house.read_with == []
+
+
 # ------------------------------------------------------------------ what was sent wrongly
 
 
@@ -414,9 +620,14 @@ def test_a_pdf_sent_as_a_hash_signature_is_named(house):
 
 
 def test_what_an_engine_cannot_read_is_unreadable(house):
-    house.files[b"<ds:Signature/>"] = UnreadableSignature("not a PDF")
-    result = house.one(ContentType.PDF, name=b"<ds:Signature/>", content=None)
+    house.files[b"junk"] = UnreadableSignature("not a PDF")
+    result = house.one(ContentType.PDF, name=b"junk", content=None)
     assert (result.message, result.valid) == (MessageKey.UNREADABLE, False)
+
+
+@pytest.mark.parametrize("beginning", [b"<ds:Signature/>", b"<?xml version='1.0'?>", b"\xef\xbb\xbf<a/>"])
+def test_an_xml_signature_sent_as_a_pdf_is_named(house, beginning):
+    assert house.one(ContentType.PDF, name=beginning, content=None).message is MessageKey.XML_SENT_AS_PDF
 
 
 @pytest.mark.parametrize("error", [RuntimeError("secret"), RecursionError(), MemoryError(), KeyError("x")])
@@ -451,6 +662,20 @@ def test_each_content_goes_alone_and_answers_keep_their_order(house):
         ("3", MessageKey.UNREADABLE),
         ("4", MessageKey.WRONG_HASH_LENGTH),
         (None, MessageKey.VALID),
+    ]
+
+
+def test_a_content_past_its_time_is_undetermined_with_its_own_reason_and_the_rest_go_on(house):
+    held = threading.Event()
+    house.files = {b"good": [integrity()], b"slow": lambda _content: held.wait(60) and [integrity()]}
+    try:
+        results = house.batch(content(b"good", "1"), content(b"slow", "2"), content(b"good", "3"), seconds_each=0.3)
+    finally:
+        held.set()
+    assert [(r.correlation_id, r.message, r.valid) for r in results] == [
+        ("1", MessageKey.VALID, True),
+        ("2", MessageKey.OUT_OF_TIME, False),
+        ("3", MessageKey.VALID, True),
     ]
 
 

@@ -343,14 +343,21 @@ def test_a_downloads_name_is_harmless(name, saved):
 
 
 def test_what_is_no_document_is_not_found(house, request_id):
-    """A hash, an index beyond the end, a document that the store has lost."""
+    """A hash, an index beyond the end."""
     browser = house.browser()
     assert browser.get(f"/{request_id}/contents/0").status == 404
     documents = house.post_documents(("a.pdf", b"%PDF"))
     for index in ("1", "-1", "x", "99999999999999999999"):
         assert browser.get(f"/{documents}/contents/{index}").status == 404
+
+
+def test_a_document_that_the_store_cannot_find_is_to_be_tried_again(house):
+    """A store that is away for a moment must not make a signer believe that the request is gone."""
+    documents = house.post_documents(("a.pdf", b"%PDF"))
     house.contents.files.clear()
-    assert browser.get(f"/{documents}/contents/0").status == 404
+    page = house.browser().get(f"/{documents}/contents/0")
+    assert page.status == 503
+    assert page.headers["Retry-After"] == "30"
 
 
 def test_a_document_is_not_given_out_after_the_end(house):

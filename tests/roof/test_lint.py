@@ -69,7 +69,7 @@ def test_everything_is_found_and_each_by_its_name_and_mode():
 def test_every_attribute_and_every_missing_member_is_named():
     body = message(GOOD.replace("<Contents>", '<Contents a="1" href="#x">'))
     assert found(body) == [
-        ("Contents", "has an unknown attribute", "strict"),
+        ("Contents", "has the unknown attribute a", "strict"),
         ("Contents", "is a reference (href); values are sent in place", "both"),
     ]
     assert found(message("")) == [
@@ -90,8 +90,17 @@ def test_after_a_large_content_that_is_broken_the_next_is_read():
     ("action", "expected"),
     [
         (ACTION, []),
-        ("", [("SOAPAction", "The SOAPAction header is missing", "strict")]),
-        ("urn:x", [("SOAPAction", "The SOAPAction header names another operation than the message", "both")]),
+        ("", [("SOAPAction", f'The SOAPAction header is missing; it must be "{ACTION}"', "strict")]),
+        (
+            "urn:x",
+            [
+                (
+                    "SOAPAction",
+                    f'The SOAPAction header names another operation than the message; it must be "{ACTION}"',
+                    "both",
+                )
+            ],
+        ),
     ],
 )
 def test_the_action_is_compared_where_it_is_given(action, expected):
@@ -162,7 +171,7 @@ def test_the_command_says_what_and_why_and_its_exit_code_says_whether(command, t
     code, out, _ = command(bad)
     assert code == 1
     assert "request: holds the unknown element Zzz (refused in strict mode)" in out
-    assert "Contents[0].Content: is not valid base64 (refused)" in out
+    assert "Contents[0].Content: is not valid base64: letters, digits, + and /" in out
 
 
 def test_a_file_that_cannot_be_read_is_exit_code_two(command, tmp_path):

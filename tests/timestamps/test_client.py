@@ -23,7 +23,7 @@ from gateway.errors import AuthorityUnavailable, ConfigurationError
 from gateway.timestamps.api import TimeStampToken
 
 SHA256 = DigestAlgorithm.SHA256
-SHORT = timedelta(milliseconds=400)
+SHORT = timedelta(seconds=1)
 
 
 def reasons(answers):

@@ -1,0 +1,1 @@
+"""Front door for programs without SOAP: signatures verified over HTTP and JSON, described by OpenAPI."""
