@@ -73,7 +73,7 @@ def children_of(element: der.Element, tag: int, least: int = 1) -> list[der.Elem
     """The children of a constructed *element* with *tag*, at *least* so many. Raises ``ValueError``."""
     if element.tag != tag:
         raise ValueError("an element of another kind")
-    found = list(element.children())
+    found = element.members()
     if len(found) < least:
         raise ValueError("an element is missing")
     return found

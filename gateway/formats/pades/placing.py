@@ -26,7 +26,9 @@ _LETTER: Box = (0.0, 0.0, 612.0, 792.0)  # what readers take where a page has no
 _SMALLEST = 8.0
 _APART = 4.0
 _DEEPEST = 64
-_MOST_NEIGHBOURS = 2000
+_MOST_ANNOTATIONS = 5000  # beyond these, signatures on the page are not looked for
+_MOST_NEIGHBOURS = 200
+_MOST_PLACES = 500
 _QUARTERS = (0, 90, 180, 270)
 
 
@@ -106,8 +108,9 @@ def place_for(page: generic.DictionaryObject, view: View, wanted: VisibleSignatu
             f"has a page of {width:.0f} × {height:.0f} points, and the visible signature's box (x, y, width, height) "
             "lies outside it"
         )
-    taken = [view.to_seen(one) for one in _signatures_on(page)]
-    return next((one for one in _places(box, width, height) if not any(_overlap(one, other) for other in taken)), box)
+    taken = [view.to_seen(one) for one in islice(_signatures_on(page), _MOST_NEIGHBOURS)]
+    places = islice(_places(box, width, height), _MOST_PLACES)
+    return next((one for one in places if not any(_overlap(one, other) for other in taken)), box)
 
 
 def rectangle(widget: generic.DictionaryObject) -> Box | None:
@@ -137,7 +140,7 @@ def _signatures_on(page: generic.DictionaryObject) -> Iterator[Box]:
     annotations = entry(page, "/Annots")
     if not isinstance(annotations, generic.ArrayObject):
         return
-    for item in islice(list.__iter__(annotations), _MOST_NEIGHBOURS):
+    for item in islice(list.__iter__(annotations), _MOST_ANNOTATIONS):
         widget = item.get_object()
         if isinstance(widget, generic.DictionaryObject) and str(_inherited(widget, "/FT")) == "/Sig":
             box = rectangle(widget)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pyhanko.pdf_utils import generic
-from pyhanko.pdf_utils.form_tools import FormFillingError, get_single_field_annot
+from pyhanko.pdf_utils.form_tools import get_single_field_annot
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.misc import FormFillingError
 from pyhanko.sign.fields import FieldMDPSpec, MDPPerm, SigFieldSpec, enumerate_sig_fields
 from pyhanko.sign.signers.cms_embedder import SigMDPSetup
 

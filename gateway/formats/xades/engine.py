@@ -17,6 +17,7 @@ from gateway.formats.xades import writing
 from gateway.formats.xades.budget import Budget
 from gateway.formats.xades.documents import Document
 from gateway.formats.xades.outside import Outside
+from gateway.formats.xades.own import OwnSignatures
 from gateway.formats.xades.parsing import parse, read_bounded
 from gateway.formats.xades.reading import judge_over_hash
 from gateway.formats.xades.references import References
@@ -29,13 +30,14 @@ class XadesEngine:
     XAdES baseline B and T over hashes (EN 319 132-1, decision 20); implements ``SignatureEngine``.
 
     One engine serves all threads of a worker. It keeps warm a template for each certificate that signed lately and the
-    public keys of certificates that it read lately; both follow from their certificates alone, so they are never stale.
+    public keys of certificates that it read lately; all follow from their certificates alone, so they are never stale.
     """
 
     def __init__(self, templates: int = 256, keys: int = 256) -> None:
         """*templates* and *keys*: how many are kept, at most."""
         self._template = lru_cache(maxsize=templates)(writing.Template.of)
         self._key_of = lru_cache(maxsize=keys)(public_key_of)
+        self._own = OwnSignatures(self._key_of, kept=keys)
         self._processes = XPathProcesses()
 
     def inspect(self, document: BinaryIO, *, multiple_signatures: bool) -> None:  # noqa: ARG002 - the door's shape
@@ -103,6 +105,9 @@ class XadesEngine:
 
         """
         data = read_bounded(signature)
+        own = None if content is None else self._own.read(data, content)
+        if own is not None:
+            return [own]
         document = Document(data, parse(data))
         budget = Budget()
         selecting = SelectedBy(document, self._processes, budget)

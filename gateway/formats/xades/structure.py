@@ -24,8 +24,8 @@ from gateway.formats.xades.names import (
 )
 from gateway.formats.xades.texts import NotText, base64_of, children
 
-_LARGEST_VALUE = 4096
-_LARGEST_DIGEST = 64
+LARGEST_VALUE = 4096
+LARGEST_DIGEST = 64
 _ID_NAMES = frozenset({"Id", "ID", "id", f"{XML_SCOPE}id"})
 _BY_POINTER = re.compile(r"""#xpointer\(id\((?P<quote>['"])(?P<name>[^'"()]+)(?P=quote)\)\)""")
 _PROPERTIES = tuple(f"{{{namespace}}}QualifyingProperties" for namespace in XADES_NAMESPACES)
@@ -169,7 +169,7 @@ def take_apart(signature: etree._Element, amounts: Amounts = FEW) -> Parts:
     if [part.tag for part in parts[:2]] != [ds("CanonicalizationMethod"), ds("SignatureMethod")] or len(parts) < 3:
         raise UnreadableSignature("not a ds:SignedInfo of the usual shape")
     try:
-        value = base64_of(value_element, _LARGEST_VALUE)
+        value = base64_of(value_element, LARGEST_VALUE)
         references = tuple(references_in(parts[2:], amounts))
     except NotText:
         raise UnreadableSignature("base64 of a value or digest cannot be read") from None
@@ -230,7 +230,7 @@ def read_reference(element: etree._Element) -> Reference:
         keeps_comments=keeps_comments,
         transforms=transforms,
         digest_method=given[0].get("Algorithm", ""),
-        digest=base64_of(given[1], _LARGEST_DIGEST),
+        digest=base64_of(given[1], LARGEST_DIGEST),
     )
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from lxml import etree
 
-_BLANKS = dict.fromkeys(map(ord, " \t\r\n"))
+_BLANKS = b" \t\r\n"
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
@@ -43,13 +43,19 @@ def base64_of(element: etree._Element, limit: int) -> bytes:
     written = text(element)
     if len(written) > 2 * limit:
         raise NotText
-    if any(blank in written for blank in " \t\r\n"):
-        written = written.translate(_BLANKS)
+    try:
+        return spelt_in_base64(written.encode("ascii").translate(None, _BLANKS), limit)
+    except UnicodeEncodeError:
+        raise NotText from None
+
+
+def spelt_in_base64(written: bytes, limit: int) -> bytes:
+    """What *written* says, of at most *limit* bytes, in the one spelling without blanks. Raises ``NotText``."""
     try:
         data = binascii.a2b_base64(written, strict_mode=True)
     except ValueError:
         raise NotText from None
-    if len(data) > limit or binascii.b2a_base64(data, newline=False).decode("ascii") != written:
+    if len(data) > limit or binascii.b2a_base64(data, newline=False) != written:
         raise NotText
     return data
 
@@ -57,10 +63,17 @@ def base64_of(element: etree._Element, limit: int) -> bytes:
 def time_of(element: etree._Element) -> datetime | None:
     """An xsd:dateTime in UTC, taken for UTC where it names no zone; None where it is no time."""
     try:
-        written = text(element).strip(" \t\r\n")
-        if not _DATE_TIME.fullmatch(written):
-            return None
+        return time_in(text(element).strip(" \t\r\n"))
+    except NotText:
+        return None
+
+
+def time_in(written: str) -> datetime | None:
+    """The same of a text."""
+    if not _DATE_TIME.fullmatch(written):
+        return None
+    try:
         moment = datetime.fromisoformat(written)
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (NotText, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         return None

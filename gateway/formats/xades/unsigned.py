@@ -22,7 +22,7 @@ from gateway.formats.xades.texts import NotText, base64_of
 
 _MAX_TOKENS = 32
 _MAX_REVOCATION_VALUES = 64
-_LARGEST_TOKEN = 1024 * 1024
+LARGEST_TOKEN = 1024 * 1024
 _LARGEST_REVOCATION_VALUE = 6 * 1024 * 1024
 _UNREADABLE = b""
 
@@ -103,7 +103,7 @@ def _time_stamps(place: etree._Element, covered: Covered) -> Iterator[TimeStampF
     octets = octets_of(covered, place)
     for element in place.iterchildren(*_TOKEN):
         try:
-            token = base64_of(element, _LARGEST_TOKEN)
+            token = base64_of(element, LARGEST_TOKEN)
         except NotText:
             token = _UNREADABLE
         yield TimeStampFound(token, octets, kind)

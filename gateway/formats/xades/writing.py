@@ -70,8 +70,8 @@ class Template:
         )
         return cls(
             algorithm=algorithm,
-            signed_info=_SIGNED_INFO.replace("{method}", method),
-            signed_properties=_SIGNED_PROPERTIES.replace(
+            signed_info=SIGNED_INFO.replace("{method}", method),
+            signed_properties=SIGNED_PROPERTIES.replace(
                 "{certificate_digest}", _base64(hashlib.sha256(certificate).digest())
             ),
             head=f"<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo>",
@@ -91,9 +91,7 @@ class Template:
             content=_base64(content.value),
             properties=_base64(hashlib.sha256(properties.encode("ascii")).digest()),
         ).encode("ascii")
-        # Hashed alone, SignedProperties declares the namespaces that in the document are declared above it.
-        inner = properties.replace(f" {_XADES}", "").replace(f" {_DS}", "")
-        tail = f"{self.head}{_OBJECT.format(id=name)}{inner}".encode("ascii")
+        tail = f"{self.head}{OBJECT.format(id=name)}{within(properties)}".encode("ascii")
         return PreparedSignature(
             data=DataToBeSigned(octets, self.algorithm),
             state=pack(octets, PreparedParts(name.encode("ascii"), tail)),
@@ -110,7 +108,7 @@ def template_key(certificate: SigningCertificate) -> tuple[bytes, tuple[bytes, .
 def imprint(prepared: PreparedSignature, value: SignatureValue) -> bytes:
     """SHA-256 of the canonical ds:SignatureValue (EN 319 132-1 § 5.3). Raises ``UnreadableSignature``."""
     name = unpack(prepared.data.octets, prepared.state).signature_id
-    return hashlib.sha256(_signature_value(name, value, _NAMESPACE)).digest()
+    return hashlib.sha256(signature_value(name, b64encode(value.octets), NAMESPACE)).digest()
 
 
 def completed(prepared: PreparedSignature, value: SignatureValue, token: bytes | None) -> bytes:
@@ -119,19 +117,23 @@ def completed(prepared: PreparedSignature, value: SignatureValue, token: bytes |
     parts = unpack(octets, prepared.state)
     return b"".join(
         (
-            b'<ds:Signature%s Id="s-%s">' % (_NAMESPACE, parts.signature_id),
-            # On its own SignedInfo declares its namespace, and within Signature it does not say so again.
-            octets.replace(_NAMESPACE, b"", 1),
-            _signature_value(parts.signature_id, value, b""),
+            BEGINNING % parts.signature_id,
+            octets.replace(NAMESPACE, b"", 1),
+            signature_value(parts.signature_id, b64encode(value.octets), b""),
             parts.tail,
-            b"" if token is None else _UNSIGNED % b64encode(token),
-            b"</xades:QualifyingProperties></ds:Object></ds:Signature>",
+            b"" if token is None else UNSIGNED % b64encode(token),
+            END,
         )
     )
 
 
-def _signature_value(signature_id: bytes, value: SignatureValue, namespace: bytes) -> bytes:
-    encoded = b64encode(value.octets)
+def within(properties: str) -> str:
+    """SignedProperties in the document: the namespaces that they declare when hashed alone are declared above them."""
+    return properties.replace(f" {_XADES}", "").replace(f" {_DS}", "")
+
+
+def signature_value(signature_id: bytes, encoded: bytes, namespace: bytes) -> bytes:
+    """ds:SignatureValue around *encoded*, with the declaration of its *namespace* where it stands alone."""
     return b'<ds:SignatureValue%s Id="v-%s">%s</ds:SignatureValue>' % (namespace, signature_id, encoded)
 
 
@@ -146,9 +148,14 @@ def _time(moment: datetime) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-_NAMESPACE = f" {_DS}".encode("ascii")
+NAMESPACE = f" {_DS}".encode("ascii")
+"""As SignedInfo and SignatureValue declare it on their own; within Signature they do not say so again."""
 
-_SIGNED_INFO = (
+# The pieces of a document; ``own`` recognises what is made of them.
+BEGINNING = b'<ds:Signature%s Id="s-%%s">' % NAMESPACE
+END = b"</xades:QualifyingProperties></ds:Object></ds:Signature>"
+
+SIGNED_INFO = (
     f"<ds:SignedInfo {_DS}>"
     f'<ds:CanonicalizationMethod Algorithm="{C14N_EXCLUSIVE}"></ds:CanonicalizationMethod>'
     '<ds:SignatureMethod Algorithm="{method}"></ds:SignatureMethod>'
@@ -161,7 +168,7 @@ _SIGNED_INFO = (
     "<ds:DigestValue>{properties}</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 )
 
-_SIGNED_PROPERTIES = (
+SIGNED_PROPERTIES = (
     f'<xades:SignedProperties {_XADES} Id="p-{{id}}"><xades:SignedSignatureProperties>'
     "<xades:SigningTime>{time}</xades:SigningTime><xades:SigningCertificateV2><xades:Cert><xades:CertDigest>"
     f'<ds:DigestMethod {_DS} Algorithm="{_SHA256}"></ds:DigestMethod>'
@@ -172,9 +179,9 @@ _SIGNED_PROPERTIES = (
     "</xades:DataObjectFormat></xades:SignedDataObjectProperties></xades:SignedProperties>"
 )
 
-_OBJECT = f'<ds:Object><xades:QualifyingProperties {_XADES} Target="#s-{{id}}">'
+OBJECT = f'<ds:Object><xades:QualifyingProperties {_XADES} Target="#s-{{id}}">'
 
-_UNSIGNED = (
+UNSIGNED = (
     "<xades:UnsignedProperties><xades:UnsignedSignatureProperties><xades:SignatureTimeStamp>"
     f'<ds:CanonicalizationMethod Algorithm="{C14N_EXCLUSIVE}"></ds:CanonicalizationMethod>'
     "<xades:EncapsulatedTimeStamp>%s</xades:EncapsulatedTimeStamp>"

@@ -538,6 +538,19 @@ def test_a_hostile_neighbour_is_no_obstacle(engine, town, pdfs):
     assert [float(one) for one in signature.sig_field["/Rect"]] == [20, 30, 220, 90]
 
 
+def test_a_page_without_room_gets_its_stamp_where_it_is_wanted(engine, town, pdfs):
+    """However many signature fields it has: the search for another place ends soon."""
+    objects = pdfs.page_objects()
+    numbers = range(10, 3010)
+    listed = b" ".join(b"%d 0 R" % number for number in numbers)
+    objects[3] = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 14000 14000]/Resources<<>>/Annots[%s]>>" % listed
+    objects |= dict.fromkeys(numbers, b"<</Type/Annot/Subtype/Widget/FT/Sig/Rect[0 0 14000 14000]>>")
+    appearance = VisibleSignature(1, 20, 30, 12, 12)
+    out = signed_by(town.signer(), engine, pdfs.raw(objects), appearance)
+    (signature,) = PdfFileReader(BytesIO(out)).embedded_signatures
+    assert [float(one) for one in signature.sig_field["/Rect"]] == [20, 30, 32, 42]
+
+
 @pytest.mark.parametrize(
     ("changes", "named_member"),
     [
