@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
 
 import pytest
 
 from gateway.demo.browser import Browser
 from gateway.demo.eservice import Content, EService, ReturnAddress
+from gateway.demo.story import visit
 from gateway.sandbox.founding import Places
 from gateway.sandbox.persons import PERSONS
 from gateway.sandbox.running import served, set_up
@@ -54,3 +56,21 @@ def test_values_are_kept_across_a_restart_and_finished_without_the_pin(place):
     finally:
         browser.close()
         back.close()
+
+
+def test_another_authority_stands_in_for_one_that_is_silent(place):
+    """The signer does not notice."""
+    places, sandbox, nowhere = place
+    usual = tomllib.loads(places.settings_file.read_text(encoding="utf-8"))["timestamps"]["url"]
+    environment = {
+        "GATEWAY_TIMESTAMPS__URL": nowhere,
+        "GATEWAY_TIMESTAMPS__TIMEOUT_S": "2",
+        "GATEWAY_TIMESTAMPS__OTHERS": f'[{{name = "second", url = "{usual}"}}]',
+    }
+    wsdl = f"https://localhost:{places.soap_port}/MSign.svc?singleWsdl"
+    with served(places, sandbox, environment):
+        service = EService(wsdl, sandbox.consumer_files, sandbox.tls_anchor_file)
+        content = Content("c", "c", hashlib.sha256(b"c").digest())
+        request_id = service.post("Hash", [content], short="x", description="x", expected=ANA.personal_identifier)
+        visit(f"http://localhost:{places.page_port}/", request_id, ANA)
+        assert service.response(request_id).Status == "Success"

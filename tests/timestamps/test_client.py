@@ -57,6 +57,14 @@ def test_every_imprint_gets_its_own_token_in_order(stamping, server, reader, imp
     assert {a.authority for a in answers} == {"TEST tsa"}
 
 
+def test_a_token_under_another_policy_is_refused_where_policies_are_named(stamping, server, imprint_of, now):
+    imprints = [imprint_of("content")]
+    (answer,) = stamping(server.url, policies=frozenset({"2.999.7"})).tokens(imprints, SHA256, now)
+    assert reasons([answer]) == ["token is under another policy"]
+    (answer,) = stamping(server.url, policies=frozenset({"2.999.7", "2.999.1.2"})).tokens(imprints, SHA256, now)
+    assert reasons([answer]) == [None]
+
+
 def test_a_request_is_what_rfc_3161_says(stamping, server, imprint_of, now):
     stamping(server.url, nonce=lambda: 0x8000_0000_0000_0001).tokens([imprint_of("a")], SHA256, now)
     (body,) = server.requests
