@@ -306,6 +306,7 @@ class House:
             ),
             utc_now,
             new_id,
+            appearance_of=self.consumers.appearance,
         )
 
     @cached_property
@@ -371,6 +372,7 @@ class House:
             clock=utc_now,
             new_id=new_id,
             status_fresh_within=timedelta(seconds=self.settings.trust.status_fresh_within_s),
+            appearance_of=self.consumers.appearance,
         )
 
     @cached_property

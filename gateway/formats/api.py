@@ -40,10 +40,13 @@ class SignatureEngine(Protocol):
     Streams are the caller's to open and close, and are never read whole into memory.
     """
 
-    def inspect(self, document: BinaryIO, *, multiple_signatures: bool) -> None:
+    def inspect(
+        self, document: BinaryIO, *, multiple_signatures: bool, appearance: VisibleSignature | None = None
+    ) -> None:
         """
         Whether *document* can be signed: readable, not encrypted, not certified "no changes" (DocMDP P=1), not signed
-        already unless *multiple_signatures*. Raises ``UnsignableDocument`` with the reason.
+        already unless *multiple_signatures*, with the place that *appearance* names. Raises ``UnsignableDocument``
+        with the reason.
         """
 
     def prepare(self, content: ContentDigest | BinaryIO, parameters: SignatureParameters) -> PreparedSignature:

@@ -9,8 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.contents import ContentDigest, ContentId, ContentType, DigestAlgorithm, StoredContent
-from gateway.domain.parties import NO_LIMITS, Consumer, ConsumerLimits, DelegatorType, ExpectedSigner
+from gateway.domain.parties import NO_LIMITS, Consumer, ConsumerId, ConsumerLimits, DelegatorType, ExpectedSigner
 from gateway.domain.requests import RequestId, SignContent, SignRequest
 from gateway.errors import InvalidRequest, UnsignableDocument
 from gateway.formats.api import SignatureEngine
@@ -88,8 +89,17 @@ class PostSignRequest:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         monotonic: Callable[[], float] = time.monotonic,
+        appearance_of: Callable[[ConsumerId], VisibleSignature | None] = lambda _: None,
     ) -> None:
-        """*new_id* gives 128 random bits as 32 hexadecimal digits; *monotonic* seconds that never go back."""
+        """
+        Keep what is given.
+
+        Args:
+            new_id: gives 128 random bits as 32 hexadecimal digits.
+            monotonic: gives seconds that never go back.
+            appearance_of: how a consumer wants signatures in its PDFs to be seen; without it they are not.
+
+        """
         self._requests = requests
         self._contents = contents
         self._engines = engines
@@ -97,6 +107,7 @@ class PostSignRequest:
         self._clock = clock
         self._new_id = new_id
         self._monotonic = monotonic
+        self._appearance_of = appearance_of
 
     def __call__(self, consumer: Consumer, posted: PostedRequest) -> RequestId:
         """
@@ -138,7 +149,7 @@ class PostSignRequest:
         now = self._clock()
         if posted.content_type is not ContentType.HASH:
             self._check_consumer(consumer, posted.contents, now)
-        contents = tuple(self._each(posted, written))
+        contents = tuple(self._each(consumer, posted, written))
         return SignRequest(
             id=RequestId(self._new_id()),
             consumer_id=consumer.id,
@@ -182,8 +193,9 @@ class PostSignRequest:
         if limits != NO_LIMITS:
             self._requests.refuse_excess(consumer.id, now, limits, total)
 
-    def _each(self, posted: PostedRequest, written: list[ContentId]) -> Iterator[SignContent]:
+    def _each(self, consumer: Consumer, posted: PostedRequest, written: list[ContentId]) -> Iterator[SignContent]:
         """All contents, while there is time: each document alone may take as long as its reading is given."""
+        appearance = self._appearance_of(consumer.id) if posted.content_type is ContentType.PDF else None
         until = self._monotonic() + self._limits.inspecting.total_seconds()
         for index, content in enumerate(posted.contents):
             if index and self._monotonic() > until:
@@ -192,10 +204,15 @@ class PostSignRequest:
                     f"was not looked into: the documents before it took {self._limits.inspecting.total_seconds():g} "
                     "seconds, all that one request may take; post fewer together",
                 )
-            yield self._content(index, posted.content_type, content, written)
+            yield self._content(index, posted.content_type, content, written, appearance)
 
     def _content(
-        self, index: int, content_type: ContentType, posted: PostedContent, written: list[ContentId]
+        self,
+        index: int,
+        content_type: ContentType,
+        posted: PostedContent,
+        written: list[ContentId],
+        appearance: VisibleSignature | None,
     ) -> SignContent:
         field_name = f"Contents[{index}].Content"
         if posted.content is None or _size(posted.content) == 0:
@@ -204,7 +221,7 @@ class PostSignRequest:
         if content_type is ContentType.HASH:
             kept = self._digest(field_name, posted.content)
         else:
-            kept = self._document(field_name, posted, written)
+            kept = self._document(field_name, posted, written, appearance)
         return SignContent(
             index=index,
             correlation_id=posted.correlation_id or None,
@@ -227,7 +244,9 @@ class PostSignRequest:
             raise InvalidRequest(field_name, "SHA-1 hashes are not accepted here")
         return digest
 
-    def _document(self, field_name: str, posted: PostedContent, written: list[ContentId]) -> StoredContent:
+    def _document(
+        self, field_name: str, posted: PostedContent, written: list[ContentId], appearance: VisibleSignature | None
+    ) -> StoredContent:
         stored = posted.content
         if isinstance(stored, bytes):
             with self._contents.create() as writer:
@@ -238,7 +257,8 @@ class PostSignRequest:
         assert stored is not None
         with closing(self._contents.open(stored.content_id)) as document:
             try:
-                self._engines[ContentType.PDF].inspect(document, multiple_signatures=posted.multiple_signatures)
+                engine = self._engines[ContentType.PDF]
+                engine.inspect(document, multiple_signatures=posted.multiple_signatures, appearance=appearance)
             except UnsignableDocument as error:
                 raise InvalidRequest(field_name, error.reason) from None
         return stored

@@ -204,8 +204,9 @@ class Signing:
         ask = self._instrument(session.instrument).ask(session.holder, self._visit(standing, address))
         certificate = self._read_certificate(session.certificate, ()) if session.certificate is not None else None
         request = standing.record.request
-        token = consent_token(session.consent_nonce, request, session.certificate, self._appearance(request))
-        return Confirmation(session.instrument, certificate, ask, token)
+        appearance = self._appearance(request)
+        token = consent_token(session.consent_nonce, request, session.certificate, appearance)
+        return Confirmation(session.instrument, certificate, ask, token, seen=appearance is not None)
 
     def sign(
         self, request_id: RequestId, browser: bytes, token: str, answers: Answers, address: str
@@ -405,12 +406,16 @@ class Signing:
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """*ask* are the questions that open the key; *token* must come back with the answers."""
+    """
+    *ask* are the questions that open the key; *token* must come back with the answers; *seen*: the signature will show
+    in the documents.
+    """
 
     instrument: str
     certificate: SigningCertificate | None
     ask: Interaction
     token: str
+    seen: bool = False
 
 
 def _progress(

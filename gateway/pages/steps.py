@@ -155,6 +155,7 @@ class Steps:
                 "contents": [show_content(content, say) for content in request.contents],
                 "holder": visible(certificate.common_name) if certificate is not None else None,
                 "until": say.date(certificate.not_after) if certificate is not None else None,
+                "seen": confirmation.seen,
                 "token": confirmation.token,
                 "questions": questions,
                 "problems": problems,

@@ -26,6 +26,39 @@ def test_object_identifiers_go_there_and_back(first, second, rest):
     assert der.read_oid(der.whole(der.oid(dotted))) == dotted
 
 
+_ELEMENTS = st.lists(
+    st.binary(max_size=40)
+    | st.builds(der.octet_string, st.binary(max_size=300))
+    | st.builds(der.integer, st.integers()),
+    max_size=5,
+).map(b"".join)
+
+
+@given(_ELEMENTS, st.integers(0, 3), st.integers(0, 3))
+def test_elements_are_the_same_one_by_one_and_at_once(data, before, after):
+    """Or both refuse them, for the same reason."""
+
+    def outcome(read):
+        try:
+            return list(read(data, before, len(data) - after))
+        except ValueError as problem:
+            return str(problem)
+
+    assert outcome(der.list_of) == outcome(der.elements)
+
+
+@given(st.binary(min_size=1, max_size=70))
+def test_an_object_identifier_is_refused_each_time(body):
+    """What is remembered of identifiers is never of bad ones, nor of very long ones."""
+    element = der.whole(der.tlv(der.OID, body))
+    if body[-1] & 0x80 or len(body) > 64:
+        for _ in range(2):
+            with pytest.raises(ValueError, match="OBJECT IDENTIFIER"):
+                der.read_oid(element)
+    else:
+        assert der.read_oid(element) == der.read_oid(element)
+
+
 @given(st.binary(max_size=70_000))
 def test_lengths_take_their_shortest_form(data):
     assert der.octet_string(data) == core.OctetString(data).dump()

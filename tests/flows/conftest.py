@@ -32,6 +32,7 @@ class Town:
     places: Places
     sandbox: Sandbox
     pid: int
+    environment: dict[str, str] = field(default_factory=dict)
     services: list[EService] = field(default_factory=list)
 
     @property
@@ -89,7 +90,7 @@ def town(request, tmp_path_factory):
             patch.setenv(name, value)
         sandbox = set_up(places)
     with served(places, sandbox, environment) as pid:
-        yield Town(places, sandbox, pid)
+        yield Town(places, sandbox, pid, environment)
 
 
 @pytest.fixture

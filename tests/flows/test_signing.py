@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
+from functools import partial
+from io import BytesIO
 
 import pytest
 import requests
+from pyhanko.pdf_utils.reader import PdfFileReader
+from zeep.exceptions import Fault
 
+from gateway.app import House
+from gateway.demo import documents
 from gateway.demo.browser import Browser
+from gateway.demo.eservice import Content
 from gateway.demo.story import visit
+from gateway.domain.appearance import LAST_PAGE, VisibleSignature
 from gateway.sandbox.persons import PERSONS, Situation
+from gateway.settings import load_settings
 
 ANA, ION, VERA = PERSONS[0], PERSONS[1], PERSONS[2]
 
@@ -39,6 +49,33 @@ def test_a_signed_batch_is_a_success_with_a_signature_for_each_content(town, ser
     response = service.response(request_id)
     assert response.Status == "Success"
     assert [r.CorrelationID for r in response.Results.SignResult] == ["c0", "c1", "c2"]
+
+
+@pytest.fixture
+def seen(town, monkeypatch):
+    """Makes the e-service's signatures visible while a test runs."""
+    for name, value in town.environment.items():
+        monkeypatch.setenv(name, value)
+    directory = House(load_settings(town.places.settings_file)).consumers
+    (consumer,) = directory.all()
+    yield lambda appearance: directory.show(consumer.name, appearance)
+    directory.show(consumer.name, None)
+
+
+def test_a_document_shows_who_signed_it_where_its_e_service_wants_that(town, service, seen):
+    """As text of the field, whose looks are tested elsewhere; a page that it does not have is refused when posted."""
+    agreement = documents.agreement(datetime.now(UTC))
+    post_it = partial(service.post, "Pdf", [Content("a", "a.pdf", agreement)], short="A test", description="A test")
+    seen(VisibleSignature(LAST_PAGE, 36, 36, 220, 60, text="Semnat: {signer}\n{time}"))
+    request_id = post_it(expected=ANA.personal_identifier)
+    visit(town.pages, request_id, ANA)
+    (result,) = service.response(request_id).Results.SignResult
+    (signature,) = PdfFileReader(BytesIO(result.Signature)).embedded_signatures
+    assert [float(one) for one in signature.sig_field["/Rect"]] == [36, 36, 256, 96]
+    assert signature.sig_field["/TU"].startswith(f"Semnat: {ANA.name}")
+    seen(VisibleSignature(99, 36, 36, 220, 60))
+    with pytest.raises(Fault, match=r"Contents\[0\].Content.*visible signature's page is 99"):
+        post_it(expected=ANA.personal_identifier)
 
 
 def test_a_wrong_pin_says_how_many_tries_are_left_and_the_right_one_still_signs(town, service, browser, back):

@@ -112,10 +112,10 @@ def _signer(verdict):
 
 
 def _signed_part(data):
-    """The document without its signatures, in canonical form; of a lone signature, its references."""
+    """The document without its signatures, in canonical form without comments; of a lone signature, its references."""
     root = etree.fromstring(data)
     if root.tag == f"{_DS}Signature":
-        return etree.tostring(root.find(f"{_DS}SignedInfo"), method="c14n")
+        return etree.tostring(root.find(f"{_DS}SignedInfo"), method="c14n", with_comments=False)
     for signature in list(root.iter(f"{_DS}Signature")):
         parent, before, tail = signature.getparent(), signature.getprevious(), signature.tail or ""
         if before is not None:
@@ -123,7 +123,7 @@ def _signed_part(data):
         else:
             parent.text = (parent.text or "") + tail
         parent.remove(signature)
-    return etree.tostring(root, method="c14n")
+    return etree.tostring(root, method="c14n", with_comments=False)
 
 
 def _enveloped(town):

@@ -233,8 +233,10 @@ class MemoryEngine:
         self.inspected, self.prepared, self.completed = [], [], 0
         self.spoils = self.forgets = self.unsignable = None
 
-    def inspect(self, document, *, multiple_signatures):
+    def inspect(self, document, *, multiple_signatures, appearance=None):
         data = document.read()
+        if appearance is not None and appearance.page > 1:
+            raise UnsignableDocument("has no such page")
         self.inspected.append((data, multiple_signatures))
         if data.startswith(b"encrypted"):
             raise UnsignableDocument("is encrypted")

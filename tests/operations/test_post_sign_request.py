@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.contents import ContentDigest, ContentType, DigestAlgorithm
 from gateway.domain.parties import ConsumerLimits, DelegatorType, ExpectedSigner
 from gateway.domain.requests import ContentState, SignStatus, status_at
@@ -248,6 +249,21 @@ def test_a_document_that_cannot_be_signed_is_refused_with_the_formats_reason(ref
         "Contents[1].Content",
         "is encrypted",
     )
+
+
+def test_a_document_without_the_place_where_signatures_are_to_be_seen_is_refused(house):
+    """Hashes have no such place, and are asked for none."""
+    appearances = {house.consumer.id: VisibleSignature(2, 10, 10, 200, 60)}
+    operation = PostSignRequest(
+        house.requests, house.contents, house.engines, RequestLimits(), house.clock, house.ids,
+        appearance_of=appearances.get,
+    )  # fmt: skip
+    with pytest.raises(InvalidRequest) as caught:
+        operation(house.consumer, PostedRequest(ContentType.PDF, (pdf(),), "Contract"))
+    assert (caught.value.field, caught.value.reason) == ("Contents[0].Content", "has no such page")
+    assert operation(house.consumer, PostedRequest(ContentType.HASH, (PostedContent(HASH),), "Contract"))
+    appearances.clear()
+    assert operation(house.consumer, PostedRequest(ContentType.PDF, (pdf(),), "Contract"))
 
 
 def test_a_signed_document_needs_leave_for_several_signatures(house, post, refusal):

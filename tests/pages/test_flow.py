@@ -1,7 +1,10 @@
 """A signer's way through the pages, with every turn it may take."""
 
+from dataclasses import replace
+
 import pytest
 
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.contents import ContentDigest
 from gateway.domain.messages import MessageKey
 from gateway.domain.requests import ContentState, SignContent, SignStatus
@@ -30,6 +33,19 @@ def test_a_person_reviews_confirms_signs_and_is_sent_back(house, request_id):
     assert fields == {"RequestID": request_id, "RelayState": "state 1"}
     assert form.get("data-after") == "3"
     assert "form-action 'self' https://service.example;" in result.headers["Content-Security-Policy"]
+
+
+def test_who_signs_learns_that_the_signature_will_show(house, monkeypatch):
+    """And the consent is to that: where the operator changes how it looks meanwhile, the page asks again."""
+    seen = VisibleSignature(x=10, y=10, width=200, height=50)
+    monkeypatch.setattr(house.signing, "_appearance_of", lambda _consumer: seen)
+    request_id, browser = house.post_documents(("a.pdf", b"%PDF-")), house.browser()
+    confirm = browser.submit(browser.arrive(request_id), "/choose", person="2999000000014")
+    assert "Semnătura va fi vizibilă în document" in confirm.text
+    monkeypatch.setattr(house.signing, "_appearance_of", lambda _consumer: replace(seen, x=20))
+    again = browser.submit(confirm, "/sign", agree="yes", pin="482913")
+    assert again.status == 409
+    assert house.outcome(request_id) is None
 
 
 def test_a_request_is_opened_by_its_address_alone(house, request_id):

@@ -107,7 +107,7 @@ def verify(signature: bytes) -> Signed:
 class Engine:
     """A format of our own: the document, then the signature as JSON; like XAdES and PAdES in what it binds."""
 
-    def inspect(self, document, *, multiple_signatures):
+    def inspect(self, document, *, multiple_signatures, appearance=None):
         if document.read() == REFUSED:
             raise UnsignableDocument("refused")
 

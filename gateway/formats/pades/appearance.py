@@ -27,7 +27,7 @@ _SMALLEST_TEXT = 8.0
 _ASCENT = 0.93  # of the font size: where the first line stands below the upper edge of its text
 _TURNS = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
 _INK, _FRAME = "0.08 g", "0.45 G 0.6 w"
-_FIXED_PITCH_FREE, _STEM = 4, 84  # a symbolic font: its characters are named by nothing but its own numbers
+_SYMBOLIC, _STEM = 4, 84  # its characters are named by nothing but its own numbers
 _AT_ONCE = 100  # lines of a CMap's block
 
 
@@ -120,7 +120,7 @@ def _embedded(writer: BasePdfFileWriter, font: Font, letters: Sequence[str]) -> 
     descriptor = _dictionary(
         Type=pdf_name("/FontDescriptor"),
         FontName=name,
-        Flags=generic.NumberObject(_FIXED_PITCH_FREE),
+        Flags=generic.NumberObject(_SYMBOLIC),
         FontBBox=_numbers(*font.box),
         ItalicAngle=generic.NumberObject(0),
         Ascent=generic.NumberObject(font.ascent),

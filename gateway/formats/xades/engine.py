@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import BinaryIO
 
 from gateway.asn1.public_keys import public_key_of
+from gateway.domain.appearance import VisibleSignature
 from gateway.domain.contents import ContentDigest
 from gateway.domain.signatures import PreparedSignature, SignatureValue
 from gateway.domain.verdicts import IntegrityVerdict
@@ -40,7 +41,13 @@ class XadesEngine:
         self._own = OwnSignatures(self._key_of, kept=keys)
         self._processes = XPathProcesses()
 
-    def inspect(self, document: BinaryIO, *, multiple_signatures: bool) -> None:  # noqa: ARG002 - the door's shape
+    def inspect(
+        self,
+        document: BinaryIO,  # noqa: ARG002 - the door's shape
+        *,
+        multiple_signatures: bool,  # noqa: ARG002
+        appearance: VisibleSignature | None = None,  # noqa: ARG002
+    ) -> None:
         """Hashes are no documents: always raises ``UnsignableDocument``."""
         raise UnsignableDocument("a hash is signed as it is; there is no document to inspect")
 

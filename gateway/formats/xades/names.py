@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -112,6 +113,7 @@ METHODS = _methods()
 METHOD_URIS = {method: uri for uri, method in METHODS.items()}
 
 
+@cache
 def ds(name: str) -> str:
     """The tag of an XML Signature element, in lxml's form."""
     return f"{{{DS}}}{name}"

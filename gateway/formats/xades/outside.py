@@ -59,17 +59,18 @@ class Outside:
         By name, as written or without percent-encoding. What has no name, and the bytes of a single content, are what
         the only reference must mean; a digest given under another name is of something else.
         """
-        for name in spellings(uri):
-            for content in self._contents:
-                if content.name and content.name == name:
+        named = [content for content in self._contents if content.name]
+        for name in spellings(uri) if named else ():
+            for content in named:
+                if content.name == name:
                     return content
         if alone and uri is None and self._nameless is not None:
             return self._nameless
         if self._only_by_name or not alone or len(self._contents) != 1:
             return None
         (content,) = self._contents
-        named = bool(content.name) and uri not in (None, "")
-        return None if named and content.open is None else content
+        other = bool(content.name) and uri not in (None, "")
+        return None if other and content.open is None else content
 
     def digest(self, content: DetachedContent, algorithm: str) -> bytes | None:
         """

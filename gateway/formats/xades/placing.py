@@ -22,7 +22,7 @@ from gateway.formats.xades.names import (
     XADES_TYPES_PREFIX,
     ds,
 )
-from gateway.formats.xades.structure import Ids, Parts, Reference, ids_of
+from gateway.formats.xades.structure import Ids, Parts, Reference, ids_of, namespace_of
 
 _PROPERTIES = tuple(f"{{{namespace}}}QualifyingProperties" for namespace in XADES_NAMESPACES)
 _PROPERTIES_ELSEWHERE = tuple(f"{{{namespace}}}QualifyingPropertiesReference" for namespace in XADES_NAMESPACES)
@@ -47,11 +47,12 @@ def judge(parts: Parts, listed: Sequence[Reference], ids: Ids, countersigned: Pa
 
     """
     own = _own_elements(parts, ids)
+    tags = [str(element.tag) for element in own]
     references = (*parts.references, *listed)
-    if parts.stray or not _ids_are_clear(references, own, ids) or sum(e.tag == ds("Signature") for e in own) > 1:
+    if parts.stray or not _ids_are_clear(references, own, ids) or tags.count(ds("Signature")) > 1:
         return False
     findings = [_judge_target(parts, reference, ids) for reference in references]
-    findings.append(_judge_signed_properties(parts, own, ids))
+    findings.append(_judge_signed_properties(parts, tags, ids))
     if parts.counter_signed and not _countersigns(parts, ids, countersigned):
         findings.append(False)
     if False in findings:
@@ -68,17 +69,21 @@ def _countersigns(parts: Parts, ids: Ids, countersigned: Parts | None) -> bool:
     return len(named) == 1 and (not typed or typed == named)
 
 
-def _judge_signed_properties(parts: Parts, own: list[etree._Element], ids: Ids) -> bool | None:
-    """SignedProperties: one, in this signature's own qualifying properties, referenced once and as what they are."""
+def _judge_signed_properties(parts: Parts, tags: list[str], ids: Ids) -> bool | None:
+    """
+    SignedProperties: one, in this signature's own qualifying properties, referenced once and as what they are.
+
+    *tags* are those of the signature's own elements.
+    """
     referring = [r for r in parts.references if r.type.startswith(XADES_TYPES_PREFIX) and r.type != COUNTERSIGNED_TYPE]
-    signed = sum(element.tag in _SIGNED for element in own)
+    signed = sum(map(tags.count, _SIGNED))
     if not signed and not referring:
         return None
-    elsewhere = any(element.tag in _PROPERTIES_ELSEWHERE for element in own)
+    elsewhere = any(tag in tags for tag in _PROPERTIES_ELSEWHERE)
     if elsewhere and not signed:
         return None
     properties = parts.signed
-    qualifying = sum(element.tag in _PROPERTIES for element in own)
+    qualifying = sum(map(tags.count, _PROPERTIES))
     if properties is None or signed != 1 or qualifying != 1 or len(referring) != 1:
         return False
     own_id, target = parts.element.get("Id"), parts.qualifying[0].get("Target", "")
@@ -148,7 +153,7 @@ def _judge_target(parts: Parts, reference: Reference, ids: Ids) -> bool | None:
         return not misnamed and not _is_qualified(parts, owner)
     if parts.counter_signed and owner.tag == ds("SignatureValue"):
         return True  # whose, is asked elsewhere
-    if etree.QName(owner).namespace in _OWN_NAMESPACES or said_object:
+    if namespace_of(owner) in _OWN_NAMESPACES or said_object:
         if listed and owner.tag == ds("Object"):
             return None  # an envelope with objects of its own (Slovak ZEP)
         return None if owner.tag == ds("Signature") and owner is not parts.element else False

@@ -106,7 +106,7 @@ class Parts:
     @property
     def namespace(self) -> str | None:
         """The XAdES namespace used, None without qualifying properties."""
-        return etree.QName(self.qualifying[0]).namespace if self.qualifying else None
+        return namespace_of(self.qualifying[0]) if self.qualifying else None
 
 
 class Ids:
@@ -115,9 +115,11 @@ class Ids:
     def __init__(self, root: etree._Element) -> None:
         self._owners: defaultdict[str, list[etree._Element]] = defaultdict(list)
         for element in root.iter("*"):
-            if element.attrib:
-                for name in ids_of(element):
-                    self._owners[name].append(element)
+            for name, value in element.items():
+                if name in _ID_NAMES:
+                    owners = self._owners[str(value)]
+                    if not owners or owners[-1] is not element:  # it may call itself the same twice
+                        owners.append(element)
         self.repeated = frozenset(name for name, owners in self._owners.items() if len(owners) > 1)
 
     def owner(self, name: str) -> etree._Element | None:
@@ -193,8 +195,14 @@ def take_apart(signature: etree._Element, amounts: Amounts = FEW) -> Parts:
 def _only(qualifying: tuple[etree._Element, ...], name: str) -> etree._Element | None:
     if len(qualifying) != 1:
         return None
-    found = qualifying[0].findall(f"{{{etree.QName(qualifying[0]).namespace}}}{name}")
+    found = list(qualifying[0].iterchildren(f"{{{namespace_of(qualifying[0])}}}{name}"))
     return found[0] if len(found) == 1 else None
+
+
+def namespace_of(element: etree._Element) -> str | None:
+    """Of the element's name."""
+    space, closing, _ = str(element.tag).rpartition("}")
+    return space[1:] if closing else None
 
 
 def references_in(elements: list[etree._Element], amounts: Amounts) -> Iterator[Reference]:

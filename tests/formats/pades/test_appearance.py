@@ -479,6 +479,22 @@ def test_a_stamp_after_a_strangers_signature_leaves_it_whole(engine, town, pdfs)
         assert verifiers.pyhanko_verdict(out, town.anchors, town.intermediates).accepted
 
 
+def test_a_visible_signature_is_time_stamped_and_kept_like_any_other(engine, town, page, pdfs):
+    """Its own time-stamp, validation data and a document time-stamp after it; then a co-signer."""
+    signer = town.signer()
+    prepared = engine.prepare(BytesIO(page()), replace(signer.parameters(), appearance=SEEN))
+    value, out = signer.value(prepared.data), BytesIO()
+    engine.complete(BytesIO(page()), prepared, value, town.token_of(engine.imprint(prepared, value)), out)
+    lasting = town.time_stamped(pdfs.with_store(out.getvalue(), certs=[town.root.der]))
+    document = signed_by(signer, engine, lasting, SEEN)
+    first, *rest = engine.read(BytesIO(document), None)
+    assert (len(first.time_stamps), len(rest)) == (1, 2)
+    assert [one.modified_after_signing for one in (first, *rest)] == [False] * 3
+    for one in PdfFileReader(BytesIO(document)).embedded_signatures:
+        one.compute_integrity_info()
+        assert one.summarise_integrity_info()["docmdp_ok"], one.field_name
+
+
 @pytest.mark.parametrize("level", [MDPPerm.FILL_FORMS, MDPPerm.ANNOTATE])
 def test_a_certified_document_gets_an_unseen_signature(engine, town, page, level):
     """A new visible field would be a change of the page; an empty field that it has is there to be signed."""
