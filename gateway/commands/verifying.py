@@ -23,6 +23,9 @@ def verify(
         Path | None, Parameter(help="The file that was signed, where the signature lies beside it.")
     ] = None,
     hash_: Annotated[str | None, Parameter(name="--hash", help="Its hash instead, in hexadecimal.")] = None,
+    certificate: Annotated[
+        Path | None, Parameter(help="The signer's certificate, for an XML signature that brings none.")
+    ] = None,
     trust: Annotated[
         TrustChoice, Parameter(help="Judge certificates by the trust anchors, or (self) integrity and policy alone.")
     ] = TrustChoice.ANCHORS,
@@ -53,12 +56,12 @@ def verify(
     if anchors is not None and trust is TrustChoice.SELF:
         raise ConfigurationError("--anchors, --trust self: give one of them")
     choice = VerificationChoice(str(config), str(anchors) if anchors else None, trust, policy)
-    asked = FilesAsked(files, content, hash_, json_, lang, fail_invalid, report_xml, report_html)
+    asked = FilesAsked(files, content, hash_, json_, lang, fail_invalid, report_xml, report_html, certificate)
     if manifest is None:
         if jsonl is not None or compare:
             raise ConfigurationError("--jsonl, --compare: go with --manifest")
         return verify_files(choice, asked)
-    if files or any((content, hash_, json_, report_xml, report_html)):
+    if files or any((content, hash_, json_, report_xml, report_html, certificate)):
         raise ConfigurationError("--manifest: names the files itself, and goes with none of the options for a FILE")
     if jsonl is None and not compare:
         raise ConfigurationError("--jsonl: is needed with --manifest")

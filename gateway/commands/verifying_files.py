@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from rich.text import Text
 
 from gateway.commands.common import Exit, console, errors
@@ -36,6 +38,7 @@ class FilesAsked:
     fail_invalid: bool
     report_xml: Path | None = None
     report_html: Path | None = None
+    certificate: Path | None = None
 
 
 def verify_files(choice: VerificationChoice, asked: FilesAsked) -> int:
@@ -51,13 +54,14 @@ def verify_files(choice: VerificationChoice, asked: FilesAsked) -> int:
     if len(asked.files) > 1 and (asked.report_xml is not None or asked.report_html is not None):
         raise ConfigurationError("--report-xml, --report-html: are about one FILE")
     contents = _contents(asked)
+    certificates = _certificates(asked.certificate)
     house, operation = choice.house()
     catalog = load_catalog()
     reports = FileReports(catalog, house.report_seal if asked.report_xml is not None else None, asked.language)
     unanswered = invalid = 0
     for file in asked.files:
         try:
-            result = _verify(operation, file, contents)
+            result = _verify(operation, file, contents, certificates)
         except OSError as error:
             errors.print(f"{file}: cannot be read ({error.strerror})", markup=False)
             unanswered += 1
@@ -88,12 +92,27 @@ def _contents(asked: FilesAsked) -> list[DetachedContent]:
     return [DetachedContent(digest_algorithm=digest.algorithm.value, digest=digest.value)]
 
 
-def _verify(operation: VerifySignatures, file: Path, contents: Sequence[DetachedContent]) -> VerificationResult:
+def _certificates(file: Path | None) -> list[bytes]:
+    """The certificate in *file* (PEM or DER). Raises ``ConfigurationError``."""
+    if file is None:
+        return []
+    try:
+        data = file.read_bytes()
+        pem = data.lstrip().startswith(b"-----BEGIN")
+        found = x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
+    except (OSError, ValueError):
+        raise ConfigurationError(f"--certificate: {file} is not a certificate that can be read") from None
+    return [found.public_bytes(Encoding.DER)]
+
+
+def _verify(
+    operation: VerifySignatures, file: Path, contents: Sequence[DetachedContent], certificates: Sequence[bytes]
+) -> VerificationResult:
     with file.open("rb") as signature:
         file_format = format_of(signature)
         if file_format is None:
             return VerificationResult(None, (), MessageKey.UNKNOWN_FORMAT)
-        return operation.verify_file(file_format, signature, contents)
+        return operation.verify_file(file_format, signature, contents, certificates=certificates)
 
 
 def _print_json(file: Path, result: VerificationResult, catalog: Catalog, language: Language) -> None:

@@ -86,14 +86,20 @@ class SignatureReader(Protocol):
     """Signature files that others made, one format: XML with signatures anywhere, PDF, or a container."""
 
     def read_file(
-        self, signature: BinaryIO, contents: Sequence[DetachedContent], *, as_stated: bool = False
+        self,
+        signature: BinaryIO,
+        contents: Sequence[DetachedContent],
+        *,
+        as_stated: bool = False,
+        certificates: Sequence[bytes] = (),
     ) -> Sequence[IntegrityVerdict]:
         """
         Every signature and document time-stamp found, in document order, each with its verdict; empty when unsigned.
 
         *contents* are the data outside the file; the reader opens and closes their streams. Nothing else is ever
         dereferenced (decision 28). *as_stated* takes a digest that a reference states for granted where its data is
-        outside and was not given: then the verdict is about the signature alone. Says nothing about trust.
+        outside and was not given: then the verdict is about the signature alone. *certificates* (DER) may be the
+        signer's, for a signature that brings none; a format that always does need not ask. Says nothing about trust.
 
         Raises:
             UnreadableSignature: Not of this format, or beyond its bounds.

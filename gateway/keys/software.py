@@ -31,6 +31,8 @@ _HASHES: dict[DigestAlgorithm, hashes.HashAlgorithm] = {
     DigestAlgorithm.SHA384: hashes.SHA384(),
     DigestAlgorithm.SHA512: hashes.SHA512(),
 }
+_PKCS1 = padding.PKCS1v15()
+_ECDSA = {algorithm: ec.ECDSA(hashing) for algorithm, hashing in _HASHES.items()}
 
 
 def make_key(algorithm: KeyAlgorithm) -> KeyMaterial:
@@ -96,9 +98,8 @@ class SoftwareKey:
 
 
 def _signed(private: PrivateKey, data: DataToBeSigned) -> bytes:
-    hashed = utils.Prehashed(_HASHES[data.algorithm])
     if isinstance(private, rsa.RSAPrivateKey):
-        return private.sign(data.digest, padding.PKCS1v15(), hashed)
+        return private.sign(data.octets, _PKCS1, _HASHES[data.algorithm])
     width = (private.key_size + 7) // 8
-    r, s = utils.decode_dss_signature(private.sign(data.digest, ec.ECDSA(hashed)))
+    r, s = utils.decode_dss_signature(private.sign(data.octets, _ECDSA[data.algorithm]))
     return r.to_bytes(width) + s.to_bytes(width)

@@ -142,6 +142,7 @@ class VerifySignatures:
         *,
         as_stated: bool = False,
         policy: ValidationPolicy | None = None,
+        certificates: Sequence[bytes] = (),
     ) -> VerificationResult:
         """
         Validate one signature file that anybody made.
@@ -153,6 +154,7 @@ class VerifySignatures:
                 however good they are: the caller asks about that data.
             as_stated: take digests that references state for granted where their data is outside and was not given.
             policy: instead of the usual one.
+            certificates: of signers (DER), for signatures that bring none.
 
         Never raises for anything in the file: what cannot be read has a result that says so.
 
@@ -163,7 +165,8 @@ class VerifySignatures:
         concluding = self._concluding(policy)
 
         def verify() -> VerificationResult:
-            found = list(self._readers[file_format].read_file(signature, contents, as_stated=as_stated))
+            reader = self._readers[file_format]
+            found = list(reader.read_file(signature, contents, as_stated=as_stated, certificates=certificates))
             revisions = file_format is FileFormat.PADES
             concluded = tuple(concluding.conclusions(found, document=True, revisions=revisions))
             result = VerificationResult(None, concluded, _message(concluded))

@@ -106,7 +106,7 @@ class House:
         return found(content) if callable(found) else found
 
     # SignatureReader
-    def read_file(self, signature, contents, *, as_stated=False):
+    def read_file(self, signature, contents, *, as_stated=False, certificates=()):
         self.read_with.append((list(contents), as_stated))
         return self.read(signature, None)
 

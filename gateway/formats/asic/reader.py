@@ -46,7 +46,12 @@ class AsicReader:
         self._xades = xades or XadesReader()
 
     def read_file(
-        self, signature: BinaryIO, contents: Sequence[DetachedContent], *, as_stated: bool = False
+        self,
+        signature: BinaryIO,
+        contents: Sequence[DetachedContent],
+        *,
+        as_stated: bool = False,
+        certificates: Sequence[bytes] = (),
     ) -> Sequence[IntegrityVerdict]:
         """
         A verdict on each signature, and on the time-stamps over data that hold; empty where there are none.
@@ -62,7 +67,7 @@ class AsicReader:
         signature.seek(0)
         if signature.read(64).lstrip(_BEFORE_XML).startswith(b"<"):
             signature.seek(0)
-            return self._xades.read_file(signature, contents, as_stated=as_stated)
+            return self._xades.read_file(signature, contents, as_stated=as_stated, certificates=certificates)
         return self._read(signature, Budget(), inside=False)
 
     def _read(self, stream: BinaryIO, budget: Budget, *, inside: bool) -> list[IntegrityVerdict]:

@@ -9,23 +9,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.reader import HistoricalResolver, PdfFileReader, RawPdfPath
 from pyhanko.sign.diff_analysis import (
     DEFAULT_DIFF_POLICY,
     DiffResult,
+    DocInfoRule,
+    FormUpdatingRule,
+    MetadataUpdateRule,
     ModificationLevel,
     ReferenceUpdate,
     StandardDiffPolicy,
     WhitelistRule,
 )
-from pyhanko.sign.diff_analysis.rules.form_field_rules import DSSCompareRule
+from pyhanko.sign.diff_analysis.constants import ACROFORM_EXEMPT_STRICT_COMPARISON
+from pyhanko.sign.diff_analysis.rules.form_field_rules import (
+    DSSCompareRule,
+    GenericFieldModificationRule,
+    SigFieldCreationRule,
+    SigFieldModificationRule,
+)
 from pyhanko.sign.diff_analysis.rules_api import Context
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from gateway.formats.pades.bookkeeping import (
+    LateWidgetRule,
+    LibraryMarkRule,
+    StructureTreeRule,
+    UnchangedInfoRule,
+    UnchangedMetadataRule,
+)
 from gateway.formats.pades.documents import TIME_STAMP, entry
 from gateway.formats.pades.form import Form, SignatureField
 
@@ -37,6 +54,8 @@ _BETWEEN = rb"(?:[\0\t\n\x0c\r ]|%(?![^\r\n]* obj)[^\r\n]{0,200}[\r\n])*"
 _ENDING = re.compile(_BETWEEN + rb"(?:endobj)?" + _BETWEEN + rb"startxref\s+\d+\s+%%EOF")
 _FILLING = (MDPPerm.FILL_FORMS, MDPPerm.ANNOTATE)
 _STORE = ("/Root", "/DSS")
+_ELSEWHERE = ("/P", "/Parent", "/Kids")  # kids are fields or widgets of their own, and asked so
+_EMBEDDED = "/AdditionalStreams"
 
 
 def modified_after(
@@ -56,6 +75,7 @@ def modified_after(
         return False
     if signed.extent < SignatureCoverageLevel.ENTIRE_REVISION or _has_more_than_revisions(reader, _end(signed)):
         return True
+    _forget_lost_streams(reader)
     if _fills_gaps(reader, signed.signed_revision):
         return True
     result = signed.evaluate_modifications(_POLICY)
@@ -70,7 +90,7 @@ def modified_after(
     if not reader.strict:
         # Leniency replaces what it cannot read by nothing; that nothing changed is then not proved.
         return None
-    return allowed not in _FILLING and bool(_filled(reader, result))
+    return allowed not in _FILLING and bool(_filled(reader, result, signed.signed_revision))
 
 
 class _Signed(EmbeddedPdfSignature):
@@ -84,11 +104,26 @@ class _Signed(EmbeddedPdfSignature):
         self.sig_object = found.value
         self.byte_range = found.value.raw_get("/ByteRange")
         self.pkcs7_content = contents
-        self.signed_revision = reader.xrefs.get_last_change(reference)
+        self.signed_revision = _revision_of(reader, reference)
         self._docmdp = self._fieldmdp = None
         self._docmdp_queried = self._fieldmdp_queried = False
         self.extent = self.evaluate_signature_coverage()
         self.coverage = self.extent  # type: ignore[assignment]  # declared as None there
+
+
+def _revision_of(reader: PdfFileReader, reference: generic.Reference) -> int:
+    """
+    The revision to which a signature belongs.
+
+    A linearized document (ISO 32000-2 annex F) is one revision in two parts, of which the later one stands first in
+    the file; whether both are covered is checked as for any other.
+    """
+    revision = int(reader.xrefs.get_last_change(reference))
+    if revision == 0 and reader.xrefs.total_revisions > 1:
+        parts = [reader.xrefs.get_xref_container_info(number) for number in (0, 1)]
+        if parts[1].end_location <= parts[0].start_location:
+            return 1
+    return revision
 
 
 class _SecurityStoreRule(WhitelistRule):
@@ -137,17 +172,26 @@ def _below(start: generic.PdfObject, revision: HistoricalResolver) -> Iterator[g
             waiting.extend(list.__iter__(item))
 
 
+_OURS_INSTEAD = (DSSCompareRule, DocInfoRule, MetadataUpdateRule)
 _POLICY = StandardDiffPolicy(
     global_rules=[
         *(
             rule
             for rule in DEFAULT_DIFF_POLICY.global_rules
-            if not isinstance(getattr(rule, "rule", None), DSSCompareRule)
+            if not isinstance(getattr(rule, "rule", None), _OURS_INSTEAD)
         ),
         _SecurityStoreRule().as_qualified(ModificationLevel.LTA_UPDATES),
         _UnusedFreedRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        UnchangedInfoRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        UnchangedMetadataRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        LibraryMarkRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        StructureTreeRule().as_qualified(ModificationLevel.LTA_UPDATES),
+        LateWidgetRule(),
     ],
-    form_rule=DEFAULT_DIFF_POLICY.form_rule,
+    form_rule=FormUpdatingRule(
+        field_rules=[SigFieldCreationRule(), SigFieldModificationRule(), GenericFieldModificationRule()],
+        ignored_acroform_keys=ACROFORM_EXEMPT_STRICT_COMPARISON | {"/SigFlags"},  # advice to writers, shown nowhere
+    ),
     reject_object_freeing=False,  # what is freed must be accounted for like any other change
 )
 
@@ -170,6 +214,30 @@ def _fills_gaps(reader: PdfFileReader, revision: int) -> bool:
     )
 
 
+def _forget_lost_streams(reader: PdfFileReader) -> None:
+    """
+    Take what LibreOffice embeds beside a document out of trailers that only seem to name it.
+
+    Signing tools copy the entry with the number of the next object, which nobody defined or which became their
+    field. Where a stream ever stood under that number, an office suite may open it, and the entry stays.
+    """
+    revisions = [reader.get_historical_resolver(number) for number in range(reader.xrefs.total_revisions)]
+    for signed in revisions:
+        named = entry(signed.trailer_view, _EMBEDDED)
+        if not isinstance(named, generic.ArrayObject):
+            continue
+        references = [item.reference for item in list.__iter__(named) if isinstance(item, generic.IndirectObject)]
+        if not any(_is_stream(reader, number, one) for number in range(len(revisions)) for one in references):
+            del signed.trailer_view[_EMBEDDED]
+
+
+def _is_stream(reader: PdfFileReader, revision: int, reference: generic.Reference) -> bool:
+    own = generic.Reference(reference.idnum, reference.generation)
+    if reader.xrefs.get_historical_ref(own, revision) is None:
+        return False
+    return isinstance(reader.get_historical_resolver(revision)(own), generic.StreamObject)
+
+
 def _signed_later(reader: PdfFileReader, signed: _Signed, others: Sequence[SignatureField]) -> bool:
     """Whether a later revision has a signature that is no time-stamp."""
     return any(
@@ -185,9 +253,32 @@ def _end(signed: _Signed) -> int:
     return second + rest
 
 
-def _filled(reader: PdfFileReader, result: DiffResult) -> set[str]:
-    """Fields other than signatures that were filled in."""
-    return set(result.changed_form_fields) - Form(reader).names()
+def _filled(reader: PdfFileReader, result: DiffResult, revision: int) -> set[str]:
+    """Fields other than signatures that were filled in: pyHanko also names those that are only as they were."""
+    form = Form(reader)
+    suspected = set(result.changed_form_fields) - form.names()
+    now = reader.get_historical_resolver(reader.xrefs.total_revisions - 1)
+    met: set[str] = set()
+    filled: set[str] = set()
+    for name, item, field in form.fields() if suspected else ():
+        met.add(name)
+        if _is_newer(reader, item, revision) or _is_newer(
+            reader, field.raw_get("/Kids") if "/Kids" in field else None, revision
+        ):
+            filled.add(name)
+            continue
+        held = (field.raw_get(key) for key in field if key not in _ELSEWHERE)
+        if any(_is_newer(reader, one, revision) for part in held for one in _below(part, now)):
+            filled.add(name)
+    return suspected & filled | suspected - met
+
+
+def _is_newer(reader: PdfFileReader, item: object, revision: int) -> bool:
+    if not isinstance(item, (generic.IndirectObject, generic.Reference)):
+        return False
+    with suppress(KeyError):  # never written at all
+        return bool(reader.xrefs.get_last_change(generic.Reference(item.idnum, item.generation)) > revision)
+    return False
 
 
 def _has_more_than_revisions(reader: PdfFileReader, covered: int) -> bool:

@@ -23,6 +23,7 @@ from gateway.formats import cms
 from gateway.formats.api import SignatureParameters
 from gateway.formats.isolated import Answer
 from gateway.formats.isolation import Declined, Isolation, Stopped
+from gateway.formats.pades.hashed import HashedFiles, identity
 from gateway.formats.pades.reader import WORKER, PadesReader
 from gateway.formats.pades.state import PreparedRevision
 from gateway.formats.pades.streams import length_of, lent, pieces
@@ -60,6 +61,7 @@ class PadesEngine:
         self._container = container_bytes
         self._work = Isolation(WORKER, processes=processes, seconds=seconds, memory=memory_bytes)
         self._reader = PadesReader(self._work)
+        self._hashed = HashedFiles()
 
     def inspect(
         self, document: BinaryIO, *, multiple_signatures: bool, appearance: VisibleSignature | None = None
@@ -116,10 +118,7 @@ class PadesEngine:
         before, after = self._signing_work("revise", arguments, content)[0].blobs
         algorithm = cms.digest_for(key)
         length = length_of(content)
-        content.seek(0)
-        hasher = hashlib.new(algorithm.value)
-        for piece in pieces(content):
-            hasher.update(piece)
+        hasher = self._hashed.hasher(content, algorithm.value)
         original = hasher.digest()
         hasher.update(before)
         hasher.update(after)
@@ -174,11 +173,7 @@ class PadesEngine:
             )
         if length_of(content) != state.length:
             raise UnreadableSignature("the document is not the one that was prepared")
-        content.seek(0)
-        hasher = hashlib.new(prepared.data.algorithm.value)
-        for piece in pieces(content):
-            hasher.update(piece)
-            out.write(piece)
+        hasher = self._copied(content, prepared.data.algorithm.value, out)
         if not _is_signed_by(prepared, state, hasher):
             raise UnreadableSignature("the document is not the one that was prepared")
         out.write(state.before)
@@ -198,6 +193,22 @@ class PadesEngine:
         """
         del content
         return self._reader.read_file(signature)
+
+    def _copied(self, content: BinaryIO, algorithm: str, out: BinaryIO) -> hashlib._Hash:
+        """Copy *content* to *out*; what hashed it, now or when it was prepared from the same unchanged file."""
+        before = identity(content)
+        known = self._hashed.known(before, algorithm)
+        hasher = hashlib.new(algorithm)
+        content.seek(0)
+        for piece in pieces(content):
+            if known is None:
+                hasher.update(piece)
+            out.write(piece)
+        if known is None:
+            return hasher
+        if identity(content) != before:
+            raise UnreadableSignature("the document is not the one that was prepared")
+        return known
 
     def _signing_work(self, name: str, arguments: Mapping[str, Any], document: BinaryIO) -> list[Answer]:
         try:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis.rules.form_field_rules import is_annot_visible
 
 from gateway.formats.isolated import Refused
 from gateway.formats.pades.documents import entry
@@ -82,6 +83,23 @@ class Form:
     def names(self) -> set[str]:
         """The full names of signature fields, filled or not. Raises ``Refused``."""
         return {node.name for node, _ in self._fields() if node.kind == "/Sig"}
+
+    def fields(self) -> Iterator[tuple[str, generic.PdfObject, generic.DictionaryObject]]:
+        """Every field and widget: its full name, what stands in the form's tree, and itself. Raises ``Refused``."""
+        return ((node.name, node.item, field) for node, field in self._fields())
+
+    def signature_widgets(self) -> dict[generic.Reference, tuple[bool, bool]]:
+        """Signature fields and their widgets: whether signed, and whether they take room. Raises ``Refused``."""
+        found = {}
+        for node, field in self._fields():
+            if node.kind == "/Sig" and isinstance(node.item, generic.IndirectObject):
+                above = entry(field, "/Parent")
+                signed = entry(field, "/V") is not None or (
+                    isinstance(above, generic.DictionaryObject) and entry(above, "/V") is not None
+                )
+                own = generic.Reference(node.item.idnum, node.item.generation)
+                found[own] = (signed, is_annot_visible(field))
+        return found
 
     def _fields(self) -> Iterator[tuple[_Node, generic.DictionaryObject]]:
         form = entry(self._reader.root, "/AcroForm")

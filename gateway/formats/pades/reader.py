@@ -33,21 +33,26 @@ class PadesReader:
         self._work = isolation if isolation is not None else Isolation(WORKER)
 
     def read_file(
-        self, signature: BinaryIO, contents: Sequence[DetachedContent] = (), *, as_stated: bool = False
+        self,
+        signature: BinaryIO,
+        contents: Sequence[DetachedContent] = (),
+        *,
+        as_stated: bool = False,
+        certificates: Sequence[bytes] = (),
     ) -> Sequence[IntegrityVerdict]:
         """
         Every signature and document time-stamp, in the order in which they end in the file.
 
-        A PDF signature covers its own file, so that *contents* and *as_stated* are not asked. A difference analysis
-        that fails or takes too long leaves ``modified_after_signing`` None. A dictionary in which several people
-        signed has a verdict for each of them.
+        A PDF signature covers its own file and brings its certificates, so that *contents*, *as_stated* and
+        *certificates* are not asked. A difference analysis that fails or takes too long leaves
+        ``modified_after_signing`` None. A dictionary in which several people signed has a verdict for each of them.
 
         Raises:
             UnreadableSignature: Not a PDF, or not readable within the limits.
             ServiceBusy: Too many documents are being read.
 
         """
-        del contents, as_stated
+        del contents, as_stated, certificates
         answers = self._answers(signature)
         try:
             found, store = found_in(answers)

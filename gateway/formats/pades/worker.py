@@ -11,7 +11,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 
 from gateway.domain.appearance import VisibleSignature
 from gateway.formats.isolated import Answer, Operation, Refused
-from gateway.formats.pades import hexadecimal, xref_streams
+from gateway.formats.pades import hexadecimal, xref_streams, xref_tables
 from gateway.formats.pades.appearance import Stamp
 from gateway.formats.pades.documents import is_encrypted, with_reader
 from gateway.formats.pades.inspecting import check, permitted
@@ -90,6 +90,7 @@ def _stamp(arguments: Mapping[str, Any]) -> Stamp | None:
 
 hexadecimal.install()
 xref_streams.install()
+xref_tables.install()
 
 OPERATIONS: Mapping[str, Operation] = {
     "inspect": _inspect,

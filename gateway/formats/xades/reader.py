@@ -34,7 +34,12 @@ class XadesReader:
         self._processes = XPathProcesses(processes, seconds)
 
     def read_file(
-        self, signature: BinaryIO, contents: Sequence[DetachedContent], *, as_stated: bool = False
+        self,
+        signature: BinaryIO,
+        contents: Sequence[DetachedContent],
+        *,
+        as_stated: bool = False,
+        certificates: Sequence[bytes] = (),
     ) -> Sequence[IntegrityVerdict]:
         """
         A verdict on each signature of an XML document of at most 32 MiB, counter-signatures too.
@@ -47,10 +52,13 @@ class XadesReader:
 
         """
         data = read_bounded(signature, FILES.size)
-        return self.read_xml(data, Outside(contents), Budget(), as_stated=as_stated)
+        return self.read_xml(data, Outside(contents), Budget(), as_stated=as_stated, certificates=certificates)
 
-    def read_xml(self, data: bytes, outside: Outside, budget: Budget, *, as_stated: bool) -> list[IntegrityVerdict]:
+    def read_xml(
+        self, data: bytes, outside: Outside, budget: Budget, *, as_stated: bool, certificates: Sequence[bytes] = ()
+    ) -> list[IntegrityVerdict]:
         """The same for *data* at hand, with what lies *outside*, within the *budget* of what they are part of."""
         document = Document(data, parse(data, FILES))
         selecting = SelectedBy(document, self._processes, budget)
-        return judge_file(References(document, outside, selecting, as_stated, MANY, budget), self._key_of)
+        references = References(document, outside, selecting, as_stated, MANY, budget, tuple(certificates))
+        return judge_file(references, self._key_of)

@@ -146,7 +146,8 @@ def _judge(
     structure = judge(parts, checked.listed, ids, countersigned)
     added = added_to(parts, Covered(parts, references, checked.external))
     value = _Value(read_method(parts.method), _signed_octets(parts), key_of, parts.value)
-    carried = list(dict.fromkeys((*key_info_certificates(parts), *added.certificates)))
+    brought = (*key_info_certificates(parts), *added.certificates)
+    carried = list(dict.fromkeys((*brought, *references.certificates)))
     signer = choose_signer(carried, names_in(parts), value.holds_under)
     if signer.certificate is not None:
         value_holds = value.holds_under(signer.certificate)
@@ -185,11 +186,12 @@ def _signed_octets(parts: Parts) -> bytes | None:
 
 def _names_its_signer(parts: Parts, signer: Signer, references: References) -> bool:
     """
-    Whether the signature itself says whose it is: by a name in its properties, or by signing its KeyInfo.
+    Whether the signature itself says whose it is: by a name in its properties, or by signing its KeyInfo; or the
+    caller does, who gave the certificate.
 
     Otherwise anybody may put another certificate over the same key beside it.
     """
-    if signer.matches is not None:
+    if signer.matches is not None or signer.certificate in references.certificates:
         return True
     owner = references.document.ids.owner
     signed = any(r.target and owner(r.target) is parts.key_info for r in parts.references)

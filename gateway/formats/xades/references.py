@@ -59,6 +59,7 @@ class References:
         as_stated: what is outside and was not given is taken for what the reference says.
         amounts: of references.
         budget: of work.
+        certificates: of signers, for signatures that bring none.
 
     *partial* are the references whose XPath left out more than signatures, of those that were looked at.
     """
@@ -69,6 +70,7 @@ class References:
     as_stated: bool
     amounts: Amounts
     budget: Budget = field(default_factory=Budget)
+    certificates: tuple[bytes, ...] = ()
     partial: set[etree._Element] = field(default_factory=set)
     _digests: dict[object, bytes] = field(default_factory=dict)
 

@@ -38,6 +38,7 @@ CONTENT_URI = "content"
 _DS = f'xmlns:ds="{DS}"'
 _XADES = f'xmlns:xades="{XADES}"'
 _SHA256 = DIGEST_URIS["sha256"]
+_CONTENT_METHODS = {algorithm: DIGEST_URIS[algorithm.value].encode("ascii") for algorithm in DigestAlgorithm}
 _SIGNATURE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 _OWN_DIGEST = {
@@ -53,12 +54,17 @@ def own_digest(key: KeyAlgorithm) -> DigestAlgorithm:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What all signatures under one certificate share; made once and filled in for each."""
+    """
+    What all signatures under one certificate share; made once and filled in for each.
+
+    *signed_info*, *signed_properties* (as they are hashed) and *tail* (KeyInfo and Object, to the end of
+    SignedProperties as they stand in the document) are written with ``%`` around what differs.
+    """
 
     algorithm: DigestAlgorithm
-    signed_info: str
-    signed_properties: str
-    head: str
+    signed_info: bytes
+    signed_properties: bytes
+    tail: bytes
 
     @classmethod
     def of(cls, certificate: bytes, chain: tuple[bytes, ...], key: KeyAlgorithm) -> Template:
@@ -68,13 +74,13 @@ class Template:
         certificates = "".join(
             f"<ds:X509Certificate>{_base64(der)}</ds:X509Certificate>" for der in (certificate, *chain)
         )
+        properties = SIGNED_PROPERTIES.replace("{certificate_digest}", _base64(hashlib.sha256(certificate).digest()))
+        head = f"<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo>"
         return cls(
             algorithm=algorithm,
-            signed_info=SIGNED_INFO.replace("{method}", method),
-            signed_properties=SIGNED_PROPERTIES.replace(
-                "{certificate_digest}", _base64(hashlib.sha256(certificate).digest())
-            ),
-            head=f"<ds:KeyInfo><ds:X509Data>{certificates}</ds:X509Data></ds:KeyInfo>",
+            signed_info=_with_holes(SIGNED_INFO.replace("{method}", method)),
+            signed_properties=_with_holes(properties),
+            tail=_with_holes(f"{head}{OBJECT}{within(properties)}"),
         )
 
     def prepare(self, content: ContentDigest, signing_time: datetime, signature_id: str) -> PreparedSignature:
@@ -83,18 +89,18 @@ class Template:
             raise UnsignableDocument("the hash does not have its algorithm's length")
         if not _SIGNATURE_ID.fullmatch(signature_id):
             raise UnsignableDocument("the signature's id is not 128 bits in hexadecimal")
-        name = signature_id.lower()
-        properties = self.signed_properties.format(id=name, time=_time(signing_time))
-        octets = self.signed_info.format(
-            id=name,
-            content_method=DIGEST_URIS[content.algorithm.value],
-            content=_base64(content.value),
-            properties=_base64(hashlib.sha256(properties.encode("ascii")).digest()),
-        ).encode("ascii")
-        tail = f"{self.head}{OBJECT.format(id=name)}{within(properties)}".encode("ascii")
+        name = signature_id.lower().encode("ascii")
+        differs = {b"id": name, b"time": _time(signing_time)}
+        properties = self.signed_properties % differs
+        octets = self.signed_info % {
+            b"id": name,
+            b"content_method": _CONTENT_METHODS[content.algorithm],
+            b"content": b64encode(content.value),
+            b"properties": b64encode(hashlib.sha256(properties).digest()),
+        }
         return PreparedSignature(
             data=DataToBeSigned(octets, self.algorithm),
-            state=pack(octets, PreparedParts(name.encode("ascii"), tail)),
+            state=pack(octets, PreparedParts(name, self.tail % differs)),
         )
 
 
@@ -141,11 +147,17 @@ def _base64(data: bytes) -> str:
     return b64encode(data).decode("ascii")
 
 
-def _time(moment: datetime) -> str:
+def _with_holes(text: str) -> bytes:
+    """A template in which ``{name}`` is to be filled in, as bytes for ``%``."""
+    return re.sub(r"\{(\w+)\}", r"%(\1)s", text.replace("%", "%%")).encode("ascii")
+
+
+def _time(moment: datetime) -> bytes:
     """UTC in whole seconds, always 20 characters (EN 319 132-1 § 5.2.1)."""
     if moment.tzinfo is None:
         raise UnsignableDocument("the signing time has no zone")
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return b"%sZ" % utc.isoformat(timespec="seconds")[:19].encode("ascii")
 
 
 NAMESPACE = f" {_DS}".encode("ascii")

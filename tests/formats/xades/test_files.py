@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import io
 import random
+import re
 
 import pytest
 from cryptography import x509
@@ -16,7 +17,7 @@ from signxml import methods
 from signxml.exceptions import SignXMLException
 from signxml.xades import XAdESSigner, XAdESVerifier
 
-from gateway.domain.contents import DigestAlgorithm
+from gateway.domain.contents import ContentDigest, DigestAlgorithm
 from gateway.domain.verdicts import IntegrityFailure, TimeStampKind
 from gateway.domain.verification import DetachedContent
 from gateway.errors import UnreadableSignature
@@ -510,3 +511,19 @@ def test_a_time_stamp_that_lists_something_else_than_the_value_is_over_nothing(r
         unsigned = stamp("SignatureTimeStamp", stranger, listed)
         (verdict,) = read_file(foreign(b"", unsigned=unsigned), as_stated=True)
         assert (verdict.time_stamps[0].covered is not None) is known
+
+
+def test_the_caller_may_know_whose_signature_it_is(reader, ana, signers, engine):
+    """Where the signature brings no certificate; another's is no help, and nobody is believed for it."""
+    content = ContentDigest.of(bytes(range(32)))
+    bare = re.sub(b"<ds:KeyInfo>.*</ds:KeyInfo>", b"", ana.sign(engine, content), flags=re.DOTALL)
+    given = [DetachedContent(digest_algorithm="sha256", digest=content.value)]
+
+    def read(*certificates):
+        (verdict,) = reader.read_file(io.BytesIO(bare), given, certificates=certificates)
+        return verdict.certificate, verdict.crypto_valid, verdict.structure_valid
+
+    assert read()[:2] == (None, False)
+    assert read(ana.der) == (ana.der, True, True)
+    assert read(signers["rsa-2048"].der, ana.der) == (ana.der, True, True)
+    assert read(signers["rsa-2048"].der)[1] is False
