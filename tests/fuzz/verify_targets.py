@@ -173,7 +173,7 @@ class PdfTarget:
 
     def _judged(self, descriptor, data):
         surveyed = with_reader(descriptor, survey)
-        found, store = found_in([surveyed.answer, *comparisons(surveyed)])
+        found, store = found_in([surveyed.answer, *comparisons(surveyed)], lambda at, size: data[at : at + size])
         verdicts = DocumentReader(BytesIO(data), len(data), store, _HASHED).verdicts(found)
         believed = verdicts and all(
             one.crypto_valid

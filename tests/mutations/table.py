@@ -132,7 +132,7 @@ BUGS = (
     ),
     Bug(
         _AT + "changes.py",
-        "return allowed not in _FILLING and bool(_filled(reader, result))",
+        "return allowed not in _FILLING and bool(_filled(reader, result, signed.signed_revision))",
         "return False",
         "forms may be filled in without permission",
         _PADES,

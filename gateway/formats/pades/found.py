@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,15 +56,24 @@ class SecurityStore:
     crls: tuple[bytes, ...] = ()
 
 
-def found_in(answers: Sequence[Answer]) -> tuple[list[FoundSignature], SecurityStore]:
-    """The isolated process's answers as what they must be. Raises whatever a malformed one gives."""
+def found_in(
+    answers: Sequence[Answer], octets_at: Callable[[int, int], bytes]
+) -> tuple[list[FoundSignature], SecurityStore]:
+    """
+    The isolated process's answers as what they must be. Raises whatever a malformed one gives.
+
+    *octets_at* reads the document: of what stands in it as it is, an answer gives offset and length.
+    """
     first, *comparisons = answers
     described = first.fields["signatures"]
     modified = {int(answer.fields["index"]): answer.fields["modified"] for answer in comparisons}
     blobs = iter(first.blobs)
     contents = [next(blobs) for _ in described]
     certificates = [tuple(next(blobs) for _ in range(int(one["certificates"]))) for one in described]
-    kinds = [tuple(next(blobs) for _ in range(int(count))) for count in first.fields["store"]]
+    kinds = [
+        tuple(next(blobs) if place is None else octets_at(*_numbers(place, 2)) for place in kind)
+        for kind in first.fields["store"]
+    ]
     store = SecurityStore(*kinds)
     found = [
         _found(one, contents[index], certificates[index], modified.get(index), store, first.fields)

@@ -12,7 +12,7 @@ from gateway.formats.isolated import Answer
 from gateway.formats.isolation import Declined, Isolation, Stopped
 from gateway.formats.pades.found import found_in
 from gateway.formats.pades.reading import DocumentReader
-from gateway.formats.pades.streams import length_of, lent
+from gateway.formats.pades.streams import length_of, lent, octets_at
 
 WORKER = "gateway.formats.pades.worker"
 """What runs isolated."""
@@ -55,7 +55,7 @@ class PadesReader:
         del contents, as_stated, certificates
         answers = self._answers(signature)
         try:
-            found, store = found_in(answers)
+            found, store = found_in(answers, lambda offset, length: octets_at(signature, offset, length))
         except (KeyError, TypeError, ValueError, IndexError, StopIteration, RuntimeError):
             raise UnreadableSignature("cannot be read as a PDF") from None
         reader = DocumentReader(signature, length_of(signature), store, _HASHED_AT_MOST)

@@ -65,6 +65,14 @@ def length_of(stream: BinaryIO) -> int:
     return stream.seek(0, os.SEEK_END)
 
 
+def octets_at(stream: BinaryIO, offset: int, length: int) -> bytes:
+    """A stretch of *stream*. Raises ``ValueError`` where it does not have it."""
+    if offset < 0 or length < 0 or offset + length > length_of(stream):
+        raise ValueError("beyond the end")
+    stream.seek(offset)
+    return stream.read(length)
+
+
 def pieces(stream: BinaryIO, length: int | None = None) -> Iterator[bytes]:
     """What follows the stream's position in pieces of at most 1 MiB: *length* octets, or all."""
     while length is None or length > 0:

@@ -27,6 +27,9 @@ _LARGEST_CONTENTS = 8 * _MIB
 _LARGEST_CONTENTS_IN_ALL = 64 * _MIB
 _MOST_CERTIFICATES = 32
 _COMPARED_AT_MOST = 10.0
+_LARGE = 64 * 1024
+_BEFORE_DATA = 4096
+_PROBED = 64
 # What is read of each kind: so many, of so many octets together.
 _STORE = (
     ("/Certs", DecodePurpose.CERTIFICATE, 256, 4 * _MIB),
@@ -67,10 +70,11 @@ def survey(reader: PdfFileReader) -> Surveyed:
         "signatures": [
             _described(reader, one) | {"certificates": len(own)} for one, own in zip(found, certificates, strict=True)
         ],
-        "store": [len(kind) for kind in store],
+        "store": [[one.place for one in kind] for kind in store],
         "has_store": _has(reader.root, "/DSS"),
     }
-    blobs = (*contents, *chain(*certificates), *chain(*store))
+    stored = (one.octets for one in chain(*store) if one.place is None)
+    blobs = (*contents, *chain(*certificates), *stored)
     return Surveyed(reader, form, found, contents, Answer(fields, blobs))
 
 
@@ -179,9 +183,17 @@ def _date(signature: generic.DictionaryObject) -> str | None:
     return None
 
 
-def _stored(reader: PdfFileReader, key: str, purpose: DecodePurpose, most: int, room: int) -> list[bytes]:
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """One item of the store: *octets*, and their *place* (offset and length) where they stand so in the file."""
+
+    octets: bytes
+    place: tuple[int, int] | None
+
+
+def _stored(reader: PdfFileReader, key: str, purpose: DecodePurpose, most: int, room: int) -> list[_Stored]:
     """One kind of what the document security store holds (EN 319 142-1 § 5.4.2); what cannot be read is left out."""
-    octets: list[bytes] = []
+    octets: list[_Stored] = []
     with suppress(Exception):
         entries = reader.root["/DSS"][key]
         for item in list.__iter__(entries):
@@ -192,5 +204,21 @@ def _stored(reader: PdfFileReader, key: str, purpose: DecodePurpose, most: int, 
                 room -= len(data)
                 if room < 0:
                     break
-                octets.append(data)
+                octets.append(_Stored(data, _place(reader, item, data)))
     return octets
+
+
+def _place(reader: PdfFileReader, item: generic.PdfObject, data: bytes) -> tuple[int, int] | None:
+    """Where a large stream without filters stands: whoever has the file need not be sent it. None where it does not."""
+    if len(data) < _LARGE or not isinstance(item, generic.IndirectObject):
+        return None
+    with suppress(Exception):
+        start = reader.xrefs[item.reference]
+        if isinstance(start, int):
+            reader.stream.seek(start)
+            beginning = reader.stream.read(_BEFORE_DATA + _PROBED)
+            offset = start + beginning.index(data[:_PROBED])
+            reader.stream.seek(offset)
+            if reader.stream.read(len(data)) == data:
+                return offset, len(data)
+    return None

@@ -9,39 +9,45 @@ Used by the isolated process alone, after ``xref_streams`` was installed.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterator
+from itertools import repeat
 from typing import IO, Any, NamedTuple
 
 from pyhanko.pdf_utils import xref
 
 _LINE = 20
-_HEAD = re.compile(rb"\s{0,8}0\s{1,8}(\d{1,7})\s{0,8}?(?:\r\n|\n|\r)")
-_FREE = re.compile(rb"\d{10} \d{5} f(?: \n| \r|\r\n)")
-_LINES = re.compile(rb"(?:\d{10} 0{5} n(?: \n| \r|\r\n))*")
-_TAIL = re.compile(rb"\s{0,8}trailer\s{0,8}(?=<<)")
+_HEAD = re.compile(rb"[ \t\r\n]{0,8}0[ \t\r\n]{1,8}(\d{1,7})[ \t]{0,8}(?:\r\n|\n|\r)")
+_FREE = re.compile(rb"\d{10} (?:65535|00000) f(?: \n| \r|\r\n)")
+_ENDS = (b" \n", b" \r", b"\r\n")
+_TAIL = re.compile(rb"[ \t\r\n]{0,8}trailer[ \t\r\n]{0,8}(?=<<)")
+_FIXED = (b" ", b"0", b"0", b"0", b"0", b"0", b" ", b"n")
 _FEWEST, _AROUND = 64, 64
 _MOST = 8_388_607  # ISO 32000-1 annex C
 
 
-class _Table(NamedTuple):
+class Table(NamedTuple):
     """The places of the objects from number 1 on, all in use and of generation 0."""
 
-    places: list[int]
+    places: array[int]
 
 
 _slow_table = xref.parse_xref_table
-_slow_process = xref.XRefSectionData.process_entries
 
 
 def install() -> None:
     """Have pyHanko use it, in this process."""
-    global _slow_process  # noqa: PLW0603 - whatever reads the other kinds now
-    _slow_process = xref.XRefSectionData.process_entries
-    xref.parse_xref_table = _lines  # type: ignore[assignment]  # the only reader of what it gives is below
-    xref.XRefSectionData.process_entries = _process  # type: ignore[method-assign, assignment]
+    process = xref.XRefSectionData.process_entries
+
+    def quicker(section: xref.XRefSectionData, entries: Any, strict: bool) -> int:
+        return taken(section, entries) if isinstance(entries, Table) else int(process(section, entries, strict))
+
+    xref.parse_xref_table = lines  # type: ignore[assignment]  # the only reader of what it gives is the other
+    xref.XRefSectionData.process_entries = quicker  # type: ignore[method-assign, assignment]
 
 
-def _lines(stream: IO[bytes], strict: bool) -> _Table | Iterator[xref.XRefEntry]:
+def lines(stream: IO[bytes], strict: bool) -> Table | Iterator[xref.XRefEntry]:
+    """What ``xref.parse_xref_table`` gives, or a table at once."""
     start = stream.tell()
     found = _table(stream)
     if found is not None:
@@ -50,7 +56,7 @@ def _lines(stream: IO[bytes], strict: bool) -> _Table | Iterator[xref.XRefEntry]
     return _slow_table(stream, strict)
 
 
-def _table(stream: IO[bytes]) -> _Table | None:
+def _table(stream: IO[bytes]) -> Table | None:
     """The table, with *stream* left at its trailer's dictionary; None where it is not plain."""
     start = stream.tell()
     head = _HEAD.match(stream.read(_AROUND))
@@ -63,16 +69,24 @@ def _table(stream: IO[bytes]) -> _Table | None:
     tail = _TAIL.match(stream.read(_AROUND))
     if tail is None or len(data) != _LINE * count or not _FREE.fullmatch(data, 0, _LINE):
         return None
-    if not _LINES.fullmatch(data, _LINE):
+    if not _is_plain(data):
         return None
     stream.seek(after + tail.end())
-    return _Table([int(data[at : at + 10]) for at in range(_LINE, len(data), _LINE)])
+    return Table(array("Q", (int(data[at : at + 10]) for at in range(_LINE, len(data), _LINE))))
 
 
-def _process(section: xref.XRefSectionData, entries: Any, strict: bool) -> int:
-    if not isinstance(entries, _Table):
-        return int(_slow_process(section, entries, strict))
-    numbers = range(1, len(entries.places) + 1)
-    section.standard_xrefs.update(zip(numbers, ((0, place) for place in entries.places), strict=True))
-    section.explicit_refs_in_revision.update((number, 0) for number in numbers)
-    return len(entries.places)
+def _is_plain(data: bytes) -> bool:
+    """Whether each line but the first is a place, generation 0 and "n"; looked at by column, which takes no memory."""
+    columns = [data[_LINE + at :: _LINE] for at in range(_LINE)]
+    count = len(columns[0])
+    fixed = all(column == expected * count for column, expected in zip(columns[10:18], _FIXED, strict=True))
+    ends = any(columns[18] == end[:1] * count and columns[19] == end[1:] * count for end in _ENDS)
+    return fixed and ends and all(column.isdigit() for column in columns[:10])
+
+
+def taken(section: xref.XRefSectionData, table: Table) -> int:
+    """Put *table* into *section*, as pyHanko does line by line; the highest object number."""
+    numbers = [*range(1, len(table.places) + 1)]  # the same objects in both, to save memory
+    section.standard_xrefs.update(zip(numbers, ((0, place) for place in table.places), strict=True))
+    section.explicit_refs_in_revision.update(zip(numbers, repeat(0), strict=False))
+    return len(table.places)

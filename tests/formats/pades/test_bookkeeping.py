@@ -43,6 +43,7 @@ def test_the_mark_of_a_library_is_no_modification(engine, signed):
 
     assert modified(engine, changed(signed, mark)) is False
     assert modified(engine, changed(signed, lambda w: mark(w, Rotate=generic.NumberObject(90)))) is True
+    assert modified(engine, changed(signed, lambda w: mark(w, Other=generic.pdf_string("words")))) is True
 
 
 def test_advice_to_writers_in_the_form_is_no_modification(engine, signed):
@@ -83,7 +84,7 @@ def tagged(pdfs) -> bytes:
     )
 
 
-def element_added(writer, *, first: bool = False, points_at_page: bool = False, **more) -> None:
+def element_added(writer, *, first: bool = False, alone: bool = False, points_at_page: bool = False, **more) -> None:
     """The last signature's widget gets an element of its own, as iText writes it."""
     root = writer.root["/StructTreeRoot"]
     document, tree = root["/K"], root["/ParentTree"]
@@ -94,6 +95,8 @@ def element_added(writer, *, first: bool = False, points_at_page: bool = False, 
     added = writer.add_object(element)
     kids = document["/K"]
     kids.insert(0, added) if first else kids.append(added)
+    if alone:
+        document["/K"] = generic.ArrayObject([added])
     writer.update_container(document)
     numbers = [*list.__iter__(tree["/Nums"]), generic.NumberObject(1), added]
     root["/ParentTree"] = writer.add_object(dictionary(Nums=generic.ArrayObject(numbers)))
@@ -117,13 +120,14 @@ def test_a_signature_in_the_structure_tree_is_no_modification(engine, twice):
     "more",
     [
         {"first": True},
+        {"alone": True},
         {"points_at_page": True},
         {"ActualText": generic.pdf_string("read this instead")},
         {"Alt": generic.pdf_string("or this")},
     ],
 )
 def test_other_elements_in_the_structure_tree_are_a_modification(engine, twice, more):
-    """Another order, another thing, or words of its own, which screen readers would read."""
+    """Another order, the paragraph gone, another thing, or words of its own, which screen readers would read."""
     assert modified(engine, changed(twice, lambda writer: element_added(writer, **more))) is True
 
 
