@@ -226,4 +226,6 @@ def _imprint(tst_info: bytes) -> tuple[str, bytes]:
 
 
 def _together(embedded: tuple[bytes, ...], stored: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    if not embedded:
+        return stored[:_MOST_OTHERS]  # long lists are not hashed for nothing
     return tuple(dict.fromkeys((*embedded, *stored)))[:_MOST_OTHERS]

@@ -217,8 +217,8 @@ def _place(reader: PdfFileReader, item: generic.PdfObject, data: bytes) -> tuple
         if isinstance(start, int):
             reader.stream.seek(start)
             beginning = reader.stream.read(_BEFORE_DATA + _PROBED)
-            offset = start + beginning.index(data[:_PROBED])
-            reader.stream.seek(offset)
-            if reader.stream.read(len(data)) == data:
+            offset = start + beginning.index(data[:_PROBED], beginning.index(b"stream"))
+            reader.stream.seek(offset + len(data) - _PROBED)
+            if reader.stream.read(_PROBED) == data[-_PROBED:]:  # pyHanko has read what is between
                 return offset, len(data)
     return None
