@@ -8,11 +8,13 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from memory import children, most, reset
 
 _MB = 1e6
 
@@ -31,10 +33,10 @@ def _added(sign: Callable[[Path], None], small: Path, large: Path) -> float:
     sign(small)
     sign(small)
     gc.collect()
-    processes = [os.getpid(), *_children(os.getpid())]
-    before = {pid: _reset(pid) for pid in processes}
+    processes = [os.getpid(), *children(os.getpid())]
+    before = {pid: reset(pid) for pid in processes}
     sign(large)
-    return sum(_status(pid, "VmHWM") - idle for pid, idle in before.items()) / _MB
+    return sum(most(pid) - idle for pid, idle in before.items()) / _MB
 
 
 def _ours(folder: Path) -> Callable[[Path], None]:
@@ -73,22 +75,6 @@ def _pyhanko(folder: Path) -> Callable[[Path], None]:
         signers.sign_pdf(writer, signers.PdfSignatureMetadata(field_name="Signature"), signer)
 
     return sign
-
-
-def _children(parent: int) -> Iterator[int]:
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        yield from map(int, (task / "children").read_text().split())
-
-
-def _reset(pid: int) -> int:
-    """Set the high-water mark back; what is held now, in bytes."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
-    return _status(pid, "VmRSS")
-
-
-def _status(pid: int, name: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from memory import children, most, reset
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -404,26 +405,10 @@ def _added_memory(anchors: Path, contents: Path, small: Path, large: Path) -> fl
     verifier.file(small)
     verifier.file(small)
     gc.collect()
-    processes = [os.getpid(), *_children(os.getpid())]
-    before = {pid: _reset(pid) for pid in processes}
+    processes = [os.getpid(), *children(os.getpid())]
+    before = {pid: reset(pid) for pid in processes}
     verifier.file(large)
-    return sum(_status(pid, "VmHWM") - idle for pid, idle in before.items()) / _MB
-
-
-def _children(parent: int) -> Iterator[int]:
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        yield from map(int, (task / "children").read_text().split())
-
-
-def _reset(pid: int) -> int:
-    """Set the high-water mark back; what is held now, in bytes."""
-    Path(f"/proc/{pid}/clear_refs").write_text("5")
-    return _status(pid, "VmRSS")
-
-
-def _status(pid: int, name: str) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(f"{name}:")).split()[1]) * 1024
+    return sum(most(pid) - idle for pid, idle in before.items()) / _MB
 
 
 if __name__ == "__main__":

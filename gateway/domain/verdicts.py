@@ -88,6 +88,23 @@ class IntegrityVerdict:
     level: str | None = None
     covers: tuple[str, ...] = ()
 
+    @classmethod
+    def unreadable(cls, kind: SignatureKind) -> IntegrityVerdict:
+        """The verdict on what cannot be read."""
+        return cls(
+            kind=kind,
+            crypto_valid=False,
+            structure_valid=None,
+            failure=IntegrityFailure.FORMAT,
+            certificate=None,
+            certificate_reference_matches=None,
+            other_certificates=(),
+            time_stamps=(),
+            claimed_signing_time=None,
+            signature_digests=frozenset(),
+            content_digest=None,
+        )
+
 
 class Trust(enum.Enum):
     """What was found out about a certificate at a given time."""

@@ -302,7 +302,7 @@ def test_a_mistake_in_a_batch_has_the_words_of_the_reader(pairs, body, reason):
 
 def test_a_batch_of_another_namespace_is_unknown_content(pairs, taken):
     body = message(items(["<Content>AAAA</Content>"]), on_contents=' xmlns="urn:other"')
-    quick, thorough = pairs[False].answers(body.replace(b"</Contents>", b"</Contents>"), POST)
+    quick, thorough = pairs[False].answers(body, POST)
     assert quick == thorough
     assert True not in taken
 

@@ -28,7 +28,7 @@ def judge_signatures(data: bytes, digest: Digester, covers: Sequence[str]) -> li
     try:
         signers = read_signed_data(data)
     except ValueError:
-        return [unreadable(SignatureKind.SIGNATURE)]
+        return [IntegrityVerdict.unreadable(SignatureKind.SIGNATURE)]
     verdicts = []
     for signed in signers:
         checked = check(signed, digest, ())
@@ -47,7 +47,7 @@ def judge_token(data: bytes, digest: Digester, covers: Sequence[str]) -> Integri
     try:
         (signed,) = read_signed_data(data)
     except ValueError:
-        return unreadable(kind)
+        return IntegrityVerdict.unreadable(kind)
     content = signed.content or b""
     checked = check(signed, lambda name: hashlib.new(name, content).digest(), ())
     algorithm, imprint = _imprint(content)
@@ -59,23 +59,6 @@ def judge_token(data: bytes, digest: Digester, covers: Sequence[str]) -> Integri
         failure = failure or IntegrityFailure.DIGEST
     stamps = (TimeStampFound(signed.encoded, covered, TimeStampKind.DOCUMENT),)
     return _verdict(kind, signed, checked, failure, stamps, covers, None)
-
-
-def unreadable(kind: SignatureKind) -> IntegrityVerdict:
-    """The verdict on what cannot be read."""
-    return IntegrityVerdict(
-        kind=kind,
-        crypto_valid=False,
-        structure_valid=None,
-        failure=IntegrityFailure.FORMAT,
-        certificate=None,
-        certificate_reference_matches=None,
-        other_certificates=(),
-        time_stamps=(),
-        claimed_signing_time=None,
-        signature_digests=frozenset(),
-        content_digest=None,
-    )
 
 
 def _verdict(

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from gateway.domain.verdicts import IntegrityVerdict, SignatureKind
 from gateway.domain.verification import DetachedContent
 from gateway.errors import UnreadableSignature
-from gateway.formats.asic.cms import Digester, judge_signatures, judge_token, unreadable
+from gateway.formats.asic.cms import Digester, judge_signatures, judge_token
 from gateway.formats.asic.evidence import read_evidence
 from gateway.formats.asic.manifests import Manifest, read_manifest
 from gateway.formats.asic.zips import BROKEN, Container
@@ -89,7 +89,7 @@ class AsicReader:
             else:
                 found = self._xades.read_xml(data, opened.outside, budget, as_stated=False)
         except (UnreadableSignature, *BROKEN):
-            return [unreadable(SignatureKind.SIGNATURE)]
+            return [IntegrityVerdict.unreadable(SignatureKind.SIGNATURE)]
         return [replace(one, covers_whole_document=opened.is_whole(one.covers)) for one in found]
 
     def _nested(self, container: Container, name: str, budget: Budget) -> list[IntegrityVerdict]:
@@ -160,7 +160,7 @@ class _Opened:
                 digest, covers = self.signed_by(name)
                 found.append(judge_token(self.container.read(name, _LARGEST_SIGNATURE), digest, covers))
             except (UnreadableSignature, *BROKEN):
-                found.append(unreadable(SignatureKind.DOCUMENT_TIME_STAMP))
+                found.append(IntegrityVerdict.unreadable(SignatureKind.DOCUMENT_TIME_STAMP))
         return [one for one in found if one.crypto_valid] or found
 
     def evidence(self) -> list[IntegrityVerdict]:
@@ -170,7 +170,7 @@ class _Opened:
             try:
                 found.append(self._record(name))
             except (UnreadableSignature, *BROKEN):
-                found.append(unreadable(SignatureKind.DOCUMENT_TIME_STAMP))
+                found.append(IntegrityVerdict.unreadable(SignatureKind.DOCUMENT_TIME_STAMP))
         return found
 
     def _record(self, name: str) -> IntegrityVerdict:

@@ -96,7 +96,7 @@ def judge_file(references: References, key_of: KeyReader) -> list[IntegrityVerdi
         try:
             parts = take_apart(element, references.amounts)
         except UnreadableSignature:
-            verdicts.append(_UNREADABLE)
+            verdicts.append(IntegrityVerdict.unreadable(SignatureKind.SIGNATURE))
             continue
         known[element] = parts
         around = next(element.iterancestors(ds("Signature")), None) if parts.counter_signed else None
@@ -243,18 +243,3 @@ def _covers(parts: Parts, checked: _Checked, references: References) -> tuple[st
     named = [r for r in (*parts.references, *checked.listed) if _is_data(parts, r, references)]
     spelt = (("content" if r.uri is None else unquote(r.uri) or "/")[:200] for r in named)
     return tuple(dict.fromkeys(spelt))[:32]
-
-
-_UNREADABLE = IntegrityVerdict(
-    kind=SignatureKind.SIGNATURE,
-    crypto_valid=False,
-    structure_valid=None,
-    failure=IntegrityFailure.FORMAT,
-    certificate=None,
-    certificate_reference_matches=None,
-    other_certificates=(),
-    time_stamps=(),
-    claimed_signing_time=None,
-    signature_digests=frozenset(),
-    content_digest=None,
-)
